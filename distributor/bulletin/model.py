@@ -1,0 +1,73 @@
+"""The parsed bulletin (工作简报): masthead (报头), body (报核), imprint (报尾). Words as in GB/T 9704 and the trade."""
+
+import datetime as dt
+from dataclasses import dataclass, field
+
+from distributor.errors import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """*title* as printed; *paragraphs* with page breaks joined; *source* without （来源：）; *line* counts from 1."""
+
+    title: str
+    paragraphs: tuple[str, ...]
+    source: str | None
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A 栏目; *name* without its brackets, None for articles that stand under none."""
+
+    name: str | None
+    articles: tuple[Article, ...]
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RoutedName:
+    """One name of the imprint's distribution list (市有关部门) and the line it stands on."""
+
+    name: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingLine:
+    """One label (送, 发, 抄送 …) as printed, and the names after it in order."""
+
+    label: str
+    names: tuple[RoutedName, ...]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bulletin:
+    """What a bulletin file says. A field that the file does not state is None and has a finding in *findings*.
+
+    *secrecy* is the marking without inner spaces (``秘密``, ``内部资料``). *signer* is "" where 签发人 is printed
+    and left empty, None where it is not printed. *supplement* is True for a 增刊. *sha256* is of the file's bytes.
+    """
+
+    file: str
+    sha256: str
+    masthead: str | None
+    number: int | None
+    total_number: int | None
+    year: int | None
+    publisher: str | None
+    date: dt.date | None
+    secrecy: str | None
+    signer: str | None
+    copies: int | None
+    handler: str | None
+    supplement: bool
+    sections: tuple[Section, ...]
+    routing: tuple[RoutingLine, ...]
+    findings: tuple[Finding, ...] = field(default=())
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """Every article's title in order."""
+        return tuple(article.title for section in self.sections for article in section.articles)

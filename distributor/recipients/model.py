@@ -1,0 +1,117 @@
+"""The recipient list: groups (how they are written to), audiences (names an imprint may use), units and contacts."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from distributor.errors import Finding, Place
+
+
+class GroupName(StrEnum):
+    """What the recipients are to the sender; an address in two groups gets the letter of the first in this order."""
+
+    SUPERIORS = "报"
+    DEPARTMENTS = "送"
+    MEMBERS = "发"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """How one kind of reader is written to. Texts may use merge fields and bulletin fields as the templates do."""
+
+    name: GroupName
+    labels: tuple[str, ...]
+    template: str
+    subject: str
+    greeting: str
+    closing: str
+    reply_to: str | None
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """One mailbox of a unit. *email* as written; *disabled* is the reason, None for an enabled contact."""
+
+    unit: str
+    name: str
+    email: str
+    role: str | None
+    disabled: str | None
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """An organisation; *salutation* is how its letters address it (default: its name)."""
+
+    name: str
+    salutation: str
+    contacts: tuple[Contact, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """A name that an imprint may use. *only* restricts it to one group. *included* streams the units of its CSV."""
+
+    name: str
+    only: GroupName | None
+    units: tuple[str, ...]
+    includes: tuple["Include", ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Include:
+    """A CSV file of contacts. *read* streams it in file order, a unit's neighbouring rows together, at steady memory."""
+
+    file: str
+    sha256: str
+    contacts: int
+    read: Callable[[], Iterator[Unit]]
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """The whole list. *sha256* covers the file and every include: an issue says which list it was sent by."""
+
+    file: str
+    sha256: str
+    groups: Mapping[GroupName, Group]
+    audiences: Mapping[str, Audience]
+    units: Mapping[str, Unit]
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One contact that the imprint reaches, before addresses are made unique.
+
+    *key* is the normalised address: what makes two deliveries one. *disabled* contacts are listed, never sent to.
+    """
+
+    group: GroupName
+    label: str
+    audience: str
+    unit: str
+    salutation: str
+    contact: str
+    role: str | None
+    email: str
+    key: str
+    disabled: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What the imprint means by this list.
+
+    *candidates* streams afresh at each call, groups in the order of GroupName, inside a group in the order of the
+    imprint and the list. *unresolved* are the names left out because the person allowed it.
+    """
+
+    candidates: Callable[[], Iterator[Candidate]]
+    groups: tuple[GroupName, ...]
+    unresolved: tuple[str, ...]
+    findings: tuple[Finding, ...]
