@@ -7,6 +7,14 @@ from enum import StrEnum
 from distributor.delivery.model.states import State
 
 
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who did something and on which machine: a login name, or the name of a worker."""
+
+    who: str
+    host: str
+
+
 class IssueState(StrEnum):
     """What people decided about an issue. Whether it is settled is computed from its deliveries."""
 

@@ -1,0 +1,108 @@
+"""What people decide about an issue: pause, resume, cancel, resend. Each act is one transaction and one event."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from distributor.delivery.ledger.claims import given_back
+from distributor.delivery.ledger.database import Database
+from distributor.delivery.ledger.schema import deliveries, events, issues
+from distributor.delivery.model.records import Actor, IssueState
+from distributor.delivery.model.states import State
+
+
+def pause(database: Database, issue_id: int, *, actor: Actor, reason: str) -> bool:
+    """Stop claiming for the issue and take back what is claimed; what is being handed over runs out.
+
+    False: the issue was not open, and nothing changed.
+    """
+    with database.write() as connection:
+        now = database.clock(connection)
+        if not _turn(connection, issue_id, [IssueState.OPEN], _state(IssueState.PAUSED, now, actor, reason)):
+            return False
+        connection.execute(given_back().where(deliveries.c.issue_id == issue_id))
+        connection.execute(events.insert(), _event(issue_id, now, "paused", actor, reason))
+        return True
+
+
+def resume(database: Database, issue_id: int, *, actor: Actor) -> bool:
+    """Open a paused issue again; the time it stood still does not count towards the age of its deliveries."""
+    with database.write() as connection:
+        now = database.clock(connection)
+        since = connection.execute(sa.select(issues.c.state_at).where(issues.c.id == issue_id)).scalar()
+        if not _turn(connection, issue_id, [IssueState.PAUSED], _state(IssueState.OPEN, now, actor, None)):
+            return False
+        stood_still = now - (since or now)
+        connection.execute(
+            deliveries.update()
+            .where(deliveries.c.issue_id == issue_id, deliveries.c.settled_at.is_(None))
+            .values(waiting_since=deliveries.c.waiting_since + stood_still)
+        )
+        connection.execute(events.insert(), _event(issue_id, now, "resumed", actor, ""))
+        return True
+
+
+def cancel(database: Database, issue_id: int, *, actor: Actor, reason: str) -> int | None:
+    """End the issue: whatever was not handed over is never sent. Returns how many; None: cancelled before."""
+    with database.write() as connection:
+        now = database.clock(connection)
+        both = [IssueState.OPEN, IssueState.PAUSED]
+        if not _turn(connection, issue_id, both, _state(IssueState.CANCELLED, now, actor, reason)):
+            return None
+        stopped = connection.execute(
+            deliveries.update()
+            .where(deliveries.c.issue_id == issue_id, deliveries.c.state.in_(["queued", "deferred", "claimed"]))
+            .values(state=State.CANCELLED.value, next_attempt=None, lease_id=None, claimed_from=None, settled_at=now)
+        ).rowcount
+        connection.execute(events.insert(), _event(issue_id, now, "cancelled", actor, reason))
+        return stopped
+
+
+def resend(database: Database, issue_id: int, states: Sequence[State], *, actor: Actor, reason: str) -> int:
+    """Queue again the deliveries of the issue that are in *states*; returns how many.
+
+    A delivery that the far side refused travels as a new message; one whose fate is unknown keeps its Message-ID, so
+    that a mailbox which has it already can drop the copy.
+    """
+    with database.write() as connection:
+        now = database.clock(connection)
+        kept = deliveries.c.state == State.UNCERTAIN.value
+        update = (
+            deliveries.update()
+            .where(deliveries.c.issue_id == issue_id, deliveries.c.state.in_([state.value for state in states]))
+            .values(
+                state=State.QUEUED.value,
+                generation=deliveries.c.generation + sa.case((kept, 0), else_=1),
+                next_attempt=now,
+                waiting_since=now,
+                settled_at=None,
+                reason=None,
+            )
+            .returning(deliveries.c.id, deliveries.c.attempt)
+        )
+        rows = connection.execute(update).all()
+        events_of = [
+            _event(issue_id, now, "resend", actor, reason) | {"delivery_id": identity, "attempt": attempt}
+            for identity, attempt in rows
+        ]
+        if events_of:
+            connection.execute(events.insert(), events_of)
+        return len(rows)
+
+
+def _state(state: IssueState, now: int, actor: Actor, reason: str | None) -> dict[str, Any]:
+    return {"state": state.value, "state_at": now, "state_by": actor.who, "state_reason": reason}
+
+
+def _turn(connection: Connection, issue_id: int, allowed: Sequence[IssueState], state: dict[str, Any]) -> bool:
+    names = [each.value for each in allowed]
+    update = issues.update().where(issues.c.id == issue_id, issues.c.state.in_(names)).values(**state)
+    return connection.execute(update).rowcount == 1
+
+
+def _event(issue_id: int, now: int, kind: str, actor: Actor, reason: str) -> dict[str, Any]:
+    text = json.dumps({"reason": reason}, ensure_ascii=False)
+    return {"issue_id": issue_id, "at": now, "kind": kind, "who": actor.who, "host": actor.host, "text": text}

@@ -1,0 +1,332 @@
+"""Claim, mark, record, sweep: what workers write. Every guard is a state and an attempt number in the UPDATE itself.
+
+A worker holds one lease and keeps it alive; rows it claimed name that lease. Whoever lost the lease, or whose row was
+claimed anew, has an old attempt number, and its marks and results change nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from distributor.delivery.ledger.database import Database, as_json
+from distributor.delivery.ledger.schema import deliveries, events, issues, leases, waiting
+from distributor.delivery.model.records import Actor, IssueState
+from distributor.delivery.model.states import Event, State, sources, transition
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One delivery in a worker's hand, with all that its message is made of. *waiting_since* is µs UTC."""
+
+    id: int
+    issue_id: int
+    letter_id: int
+    attempt: int
+    generation: int
+    tries: int
+    address: str
+    fields: str
+    waiting_since: int
+    uid: str
+    sender: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The intent to hand over attempt *attempt* of delivery *id*."""
+
+    id: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of an attempt: *event* moves the delivery; *next_attempt* (µs UTC) only for DEFER."""
+
+    id: int
+    attempt: int
+    event: Event
+    phase: str
+    code: int | None
+    enhanced: str | None
+    reply: str
+    reason: str
+    relay: str
+    next_attempt: int | None = None
+
+
+def take_lease(database: Database, worker: str, seconds: float) -> int:
+    """A lease for *worker* that lasts *seconds* unless renewed; returns its id."""
+    with database.write() as connection:
+        expires = database.clock(connection) + int(seconds * 1_000_000)
+        insert = leases.insert().values(worker=worker, expires_at=expires).returning(leases.c.id)
+        return int(connection.execute(insert).scalar_one())
+
+
+def renew_lease(database: Database, lease: int, seconds: float) -> bool:
+    """Keep *lease* alive; False: it expired and was swept, and what it claimed is no longer ours."""
+    with database.write() as connection:
+        expires = database.clock(connection) + int(seconds * 1_000_000)
+        result = connection.execute(leases.update().where(leases.c.id == lease).values(expires_at=expires))
+        return result.rowcount == 1
+
+
+def claim(database: Database, lease: int, limit: int) -> list[Claim]:
+    """Up to *limit* due deliveries for the holder of *lease*: urgent issues first, then fairly between issues.
+
+    Inside an issue the longest due come first. A small issue opened behind a huge one gets its share of every slice.
+    """
+    with database.write() as connection:
+        now = database.clock(connection)
+        claimed: list[Claim] = []
+        for urgency_class in _due_issues(connection, now):
+            claimed += _claim_fairly(connection, lease, urgency_class, limit - len(claimed), now)
+            if len(claimed) >= limit:
+                break
+        return claimed
+
+
+def _due_issues(connection: Connection, now: int) -> list[list[int]]:
+    """Ids of open issues with something due, in classes of equal urgency, the most urgent class first."""
+    due = sa.exists().where(deliveries.c.issue_id == issues.c.id, *_due(now))
+    query = sa.select(issues.c.id, issues.c.urgency).where(issues.c.state == IssueState.OPEN.value, due)
+    classes: dict[int, list[int]] = {}
+    for identity, urgency in connection.execute(query.order_by(issues.c.urgency.desc(), issues.c.id)):
+        classes.setdefault(urgency, []).append(identity)
+    return list(classes.values())
+
+
+def _claim_fairly(connection: Connection, lease: int, issue_ids: list[int], limit: int, now: int) -> list[Claim]:
+    claimed: list[Claim] = []
+    for position, issue_id in enumerate(issue_ids):
+        # What one issue leaves of its share goes to those after it.
+        share = -(-(limit - len(claimed)) // (len(issue_ids) - position))
+        claimed += _claim_from(connection, lease, issue_id, share, now)
+    return claimed
+
+
+def _claim_from(connection: Connection, lease: int, issue_id: int, limit: int, now: int) -> list[Claim]:
+    if limit <= 0:
+        return []
+    chosen = (
+        sa.select(deliveries.c.id)
+        .where(deliveries.c.issue_id == issue_id, *_due(now))
+        .order_by(deliveries.c.next_attempt, deliveries.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    update = (
+        deliveries.update()
+        .where(deliveries.c.id.in_(chosen.scalar_subquery()))
+        .values(
+            state=State.CLAIMED.value,
+            claimed_from=deliveries.c.state,
+            attempt=deliveries.c.attempt + 1,
+            lease_id=lease,
+        )
+        .returning(
+            *(deliveries.c[name] for name in ("id", "issue_id", "letter_id", "attempt", "generation", "tries")),
+            *(deliveries.c[name] for name in ("address", "fields", "waiting_since")),
+        )
+    )
+    issue = connection.execute(sa.select(issues.c.uid, issues.c.sender).where(issues.c.id == issue_id)).one()
+    rows = connection.execute(update).mappings().all()
+    claims = (Claim(**row, uid=issue.uid, sender=issue.sender) for row in rows)
+    return sorted(claims, key=lambda claimed: claimed.id)
+
+
+def _due(now: int) -> tuple[sa.ColumnElement[bool], ...]:
+    return waiting, deliveries.c.next_attempt <= now
+
+
+def write(database: Database, marks: Sequence[Mark], results: Sequence[Result], actor: Actor) -> tuple[set[Mark], int]:
+    """One durable commit of everything that is ready: results of finished attempts and marks of those that begin.
+
+    Returns the marks that were accepted (the others are ours no more: send no body), and how many results were refused
+    because a person or a sweep had moved the delivery on.
+    """
+    with database.write() as connection:
+        now = database.clock(connection)
+        written = sum(
+            _record(database, connection, event, [r for r in results if r.event is event], now, actor)
+            for event in {result.event for result in results}
+        )
+        return _mark(database, connection, marks), len(results) - written
+
+
+def _mark(database: Database, connection: Connection, marks: Sequence[Mark]) -> set[Mark]:
+    if not marks:
+        return set()
+    statement = (
+        f"UPDATE deliveries SET state = 'handing_over' FROM {database.rows('id', 'attempt')}"
+        " WHERE deliveries.id = v.id AND deliveries.attempt = v.attempt AND deliveries.state = 'claimed'"
+        " RETURNING deliveries.id, deliveries.attempt"
+    )
+    rows = connection.execute(sa.text(statement), {"rows": as_json(map(asdict, marks))})
+    return {Mark(*row) for row in rows}
+
+
+_KEPT = ("phase", "code", "enhanced", "reply", "reason", "relay")
+
+
+def _record(
+    database: Database,
+    connection: Connection,
+    event: Event,
+    results: Sequence[Result],
+    now: int,
+    actor: Actor,
+) -> int:
+    """Apply *event* to the deliveries of *results* that it still applies to; returns how many."""
+    target = _target(event)
+    settled = "NULL" if target is State.DEFERRED else str(now)
+    states = ", ".join(f"'{state.value}'" for state in sources(event))
+    kept = ", ".join(f"{name} = v.{name}" for name in _KEPT)
+    statement = (
+        f"UPDATE deliveries SET state = '{target.value}', {kept}, next_attempt = v.next_attempt,"
+        f" tries = tries + 1, settled_at = {settled}, lease_id = NULL, claimed_from = NULL"
+        f" FROM {database.rows('id', 'attempt', 'next_attempt', *_KEPT)}"
+        f" WHERE deliveries.id = v.id AND deliveries.attempt = v.attempt AND deliveries.state IN ({states})"
+        " RETURNING deliveries.id, deliveries.issue_id"
+    )
+    sent = {"rows": as_json(asdict(result) for result in results)}
+    moved: dict[int, int] = {row.id: row.issue_id for row in connection.execute(sa.text(statement), sent)}
+    if target is State.DEFERRED:
+        _cancel_deferred(connection, list(moved), now)
+    _log(
+        connection,
+        [
+            {
+                "issue_id": moved[result.id], "delivery_id": result.id, "at": now, "kind": event.value,
+                "who": actor.who, "host": actor.host, "attempt": result.attempt, "phase": result.phase,
+                "code": result.code, "enhanced": result.enhanced, "text": result.reply, "relay": result.relay,
+            }
+            for result in results
+            if result.id in moved
+        ],
+    )  # fmt: skip
+    return len(moved)
+
+
+def _target(event: Event) -> State:
+    """The one state that *event* leads to, whichever of its sources the delivery is in."""
+    targets = {transition(state, event) for state in sources(event)}
+    (target,) = targets
+    return target
+
+
+def _cancel_deferred(connection: Connection, ids: list[int], now: int) -> None:
+    """What was in flight when its issue was cancelled, and came back deferred, is cancelled now."""
+    cancelled = sa.select(issues.c.id).where(issues.c.state == IssueState.CANCELLED.value)
+    connection.execute(
+        deliveries.update()
+        .where(deliveries.c.id.in_(ids), deliveries.c.issue_id.in_(cancelled))
+        .values(state=State.CANCELLED.value, next_attempt=None, settled_at=now)
+    )
+
+
+def _log(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        connection.execute(events.insert(), rows)
+
+
+def release(database: Database, lease: int, ids: Iterable[int] | None = None) -> int:
+    """Give back claimed deliveries that were not marked: all of *lease*, or those of *ids*. Returns how many."""
+    wanted = [deliveries.c.lease_id == lease]
+    if ids is not None:
+        wanted.append(deliveries.c.id.in_(list(ids)))
+    with database.write() as connection:
+        return connection.execute(given_back().where(*wanted)).rowcount
+
+
+def end_lease(database: Database, lease: int) -> None:
+    """Release what is left and forget the lease; deliveries still being handed over are left for the sweep."""
+    release(database, lease)
+    with database.write() as connection:
+        held = sa.exists().where(deliveries.c.lease_id == lease)
+        connection.execute(leases.update().where(leases.c.id == lease, held).values(expires_at=0))
+        connection.execute(leases.delete().where(leases.c.id == lease, ~held))
+
+
+def given_back() -> sa.Update:
+    """The UPDATE that returns claimed deliveries to where they came from; the caller says which."""
+    return (
+        deliveries.update()
+        .where(deliveries.c.state == State.CLAIMED.value)
+        .values(state=deliveries.c.claimed_from, claimed_from=None, lease_id=None)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep found: *released* rows of dead workers queued again, *uncertain* rows that need a decision."""
+
+    released: int
+    uncertain: int
+    expired: int
+
+
+def sweep(database: Database, *, actor: Actor, expire_after: int) -> Swept:
+    """Take back what dead workers held, and give up deferred deliveries older than *expire_after* seconds.
+
+    Never handed over → where it came from; marked → uncertain, since the relay may have it. Safe to run anywhere, at
+    any time, twice at once.
+    """
+    with database.write() as connection:
+        now = database.clock(connection)
+        gone = list(connection.execute(sa.select(leases.c.id).where(leases.c.expires_at < now)).scalars())
+        released = uncertain = 0
+        if gone:
+            mine = deliveries.c.lease_id.in_(gone)
+            released = connection.execute(given_back().where(mine)).rowcount
+            uncertain = _doubt(connection, mine, now, actor)
+            connection.execute(leases.delete().where(leases.c.id.in_(gone)))
+        return Swept(released, uncertain, _expire(connection, now, expire_after, actor))
+
+
+def _doubt(connection: Connection, mine: sa.ColumnElement[bool], now: int, actor: Actor) -> int:
+    update = (
+        deliveries.update()
+        .where(mine, deliveries.c.state == State.HANDING_OVER.value)
+        .values(
+            state=State.UNCERTAIN.value, reason="lease-expired", phase="dot", code=None, enhanced=None, reply="",
+            tries=deliveries.c.tries + 1, settled_at=now, next_attempt=None, lease_id=None, claimed_from=None,
+        )
+        .returning(deliveries.c.issue_id, deliveries.c.id, deliveries.c.attempt)
+    )  # fmt: skip
+    return _logged(connection, update, Event.LEASE_EXPIRY, now, actor)
+
+
+def _expire(connection: Connection, now: int, expire_after: int, actor: Actor) -> int:
+    """Deferred deliveries that are too old and not due now (a due one gets its last attempt first)."""
+    not_due = sa.or_(deliveries.c.next_attempt.is_(None), deliveries.c.next_attempt > now)
+    is_open = sa.select(issues.c.id).where(issues.c.state == IssueState.OPEN.value)
+    update = (
+        deliveries.update()
+        .where(
+            waiting,
+            deliveries.c.state == State.DEFERRED.value,
+            deliveries.c.issue_id.in_(is_open),
+            not_due,
+            deliveries.c.waiting_since < now - expire_after * 1_000_000,
+        )
+        .values(state=State.FAILED.value, reason="too-old", next_attempt=None, settled_at=now)
+        .returning(deliveries.c.issue_id, deliveries.c.id, deliveries.c.attempt)
+    )
+    return _logged(connection, update, Event.TOO_OLD, now, actor)
+
+
+def _logged(connection: Connection, update: Any, event: Event, now: int, actor: Actor) -> int:
+    rows = connection.execute(update).all()
+    _log(
+        connection,
+        [
+            {"issue_id": issue_id, "delivery_id": identity, "at": now, "kind": event.value,
+             "who": actor.who, "host": actor.host, "attempt": attempt}
+            for issue_id, identity, attempt in rows
+        ],
+    )  # fmt: skip
+    return len(rows)

@@ -1,0 +1,201 @@
+"""Connections, transactions, the database's clock and bulk rows: all that the two dialects do differently."""
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, TypeAlias
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from distributor.errors import Finding, LedgerError, Severity
+from distributor.i18n import _
+
+Rows: TypeAlias = Iterable[tuple[Any, ...]]
+
+CHUNK = 10_000
+SQLITE_AT_LEAST = (3, 38)
+_NOW = {
+    "sqlite": "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)",
+    "postgresql": "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
+}
+_READING: dict[str, dict[str, Any]] = {
+    "sqlite": {"distributor_read": True, "stream_results": True},
+    "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True, "stream_results": True},
+}
+# Types of the columns that a set of rows may carry into a statement (see Database.rows).
+_ROW_TYPES = {
+    "id": "bigint",
+    "attempt": "integer",
+    "next_attempt": "bigint",
+    "phase": "text",
+    "code": "integer",
+    "enhanced": "text",
+    "reply": "text",
+    "reason": "text",
+    "relay": "text",
+}
+
+
+class Database:
+    """One ledger database. Safe to share between threads: every transaction takes its own connection."""
+
+    def __init__(self, url: str, *, synchronous: str = "FULL") -> None:
+        """*url* is SQLAlchemy's: ``sqlite:////path`` or ``postgresql+psycopg://…``.
+
+        *synchronous* is SQLite's durability: FULL forgets nothing at a power loss.
+
+        Raises:
+            LedgerError: the URL means no database that the ledger can live in.
+        """
+        self.engine = _engine(url, synchronous)
+        self.dialect = self.engine.dialect.name
+        self.now = _NOW[self.dialect]
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that may write. On SQLite it holds the one write lock from its start (BEGIN IMMEDIATE)."""
+        with _said_plainly(), self.engine.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that sees one state of the ledger and blocks no writer."""
+        with _said_plainly(), self.engine.connect() as connection:
+            reading = connection.execution_options(**_READING[self.dialect])
+            with reading.begin():
+                yield reading
+
+    def clock(self, connection: Connection) -> int:
+        """The database's time in µs since 1970 UTC: the one clock that leases and due times are compared with."""
+        return int(connection.exec_driver_sql(f"SELECT {self.now}").scalar_one())
+
+    def rows(self, *columns: str) -> str:
+        """SQL for the rows of the JSON parameter ``:rows`` as ``v(columns…)``: a set in one round trip."""
+        if self.dialect == "sqlite":
+            picked = ", ".join(f"value ->> '{name}' AS {name}" for name in columns)
+            return f"(SELECT {picked} FROM json_each(:rows)) AS v"
+        typed = ", ".join(f"{name} {_ROW_TYPES[name]}" for name in columns)
+        return f"json_to_recordset(CAST(:rows AS json)) AS v({typed})"
+
+    def insert(self, connection: Connection, table: sa.Table, columns: Sequence[str], rows: Rows) -> int:
+        """Insert *rows* (tuples in the order of *columns*) at bulk speed and steady memory; returns how many."""
+        if self.dialect == "sqlite":
+            return _executemany(connection, table.name, columns, rows)
+        return _copy(connection, table.name, columns, rows)
+
+    def lock_opening(self, connection: Connection) -> None:
+        """Let one opening at a time choose ids and sequence numbers. (SQLite's write lock already does.)"""
+        if self.dialect == "postgresql":
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(604913)")
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+def as_json(rows: Iterable[Mapping[str, Any]]) -> str:
+    """The value of ``:rows`` for Database.rows. NUL, which PostgreSQL's text cannot hold, becomes U+FFFD."""
+    return json.dumps(list(rows), ensure_ascii=False, separators=(",", ":")).replace("\\u0000", "\\ufffd")
+
+
+def _engine(url: str, synchronous: str) -> Engine:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise _bad_url() from None
+    try:
+        if parsed.get_backend_name() == "sqlite":
+            return _sqlite_engine(url, synchronous)
+        if parsed.get_backend_name() == "postgresql":
+            return sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    except NoSuchModuleError:
+        pass
+    raise _bad_url()
+
+
+def _sqlite_engine(url: str, synchronous: str) -> Engine:
+    if sqlite3.sqlite_version_info < SQLITE_AT_LEAST:
+        raise LedgerError(
+            _("Python here has SQLite {version}; the ledger needs 3.38 or newer").format(version=sqlite3.sqlite_version)
+        )
+    engine = sa.create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+
+    @sa.event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, _record: object) -> None:
+        # The driver's own BEGINs come too late for IMMEDIATE; `begin` below sends ours.
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA synchronous={synchronous}")
+        connection.execute("PRAGMA busy_timeout=30000")
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        reading = connection.get_execution_options().get("distributor_read")
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _executemany(connection: Connection, table: str, columns: Sequence[str], rows: Rows) -> int:
+    marks = ", ".join("?" * len(columns))
+    statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"
+    iterator, count = iter(rows), 0
+    while chunk := list(islice(iterator, CHUNK)):
+        connection.exec_driver_sql(statement, chunk)
+        count += len(chunk)
+    return count
+
+
+def _copy(connection: Connection, table: str, columns: Sequence[str], rows: Rows) -> int:
+    count = 0
+    cursor = connection.connection.cursor()
+    with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+            count += 1
+    return count
+
+
+@contextlib.contextmanager
+def _said_plainly() -> Iterator[None]:
+    """Faults of the database become a LedgerError with a next step; faults of our statements stay what they are."""
+    try:
+        yield
+    except sa.exc.IntegrityError:
+        raise
+    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError) as error:
+        raise LedgerError([_explain(error)]) from error
+    except DBAPIError as error:
+        if error.connection_invalidated or "does not exist" in str(error.orig):
+            raise LedgerError([_explain(error)]) from error
+        raise
+
+
+def _explain(error: SQLAlchemyError) -> Finding:
+    text = str(getattr(error, "orig", None) or error).strip().split("\n")[0]
+    message = _("the ledger cannot be used: {error}").format(error=text)
+    return Finding(Severity.ERROR, "ledger", message, remedy=_remedy(text))
+
+
+def _remedy(text: str) -> str:
+    if "full" in text:
+        return _("make room on the disk; nothing was lost, and `distributor resume` or the next send goes on")
+    if "locked" in text:
+        return _("another program holds the ledger's file; wait for it or stop it, then repeat the command")
+    if "no such table" in text or "does not exist" in text:
+        return _("run `distributor ledger upgrade`")
+    return _("check DISTRIBUTOR_LEDGER and that the database is running; `distributor doctor` tells more")
+
+
+def _bad_url() -> LedgerError:
+    finding = Finding(
+        Severity.ERROR,
+        "bad-ledger",
+        _("DISTRIBUTOR_LEDGER is not the address of a SQLite or PostgreSQL database"),
+        remedy=_("write sqlite:////full/path/ledger.sqlite3 or postgresql+psycopg://user:password@host/database"),
+    )
+    return LedgerError([finding])

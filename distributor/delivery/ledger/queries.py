@@ -1,0 +1,244 @@
+"""What the ledger holds, as records: issues, progress, and the account of every delivery, streamed."""
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from distributor.delivery.ledger.database import Database
+from distributor.delivery.ledger.schema import deliveries, events, issues, letters, omitted, served
+from distributor.delivery.model.records import DeliveryRecord, IssueRecord, IssueState, OmittedRecord, ServedRecord
+from distributor.delivery.model.states import UNSETTLED, State
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_RECORD = (
+    "id", "group_name", "supplement", "channel", "address", "state", "tries",
+    "next_attempt", "settled_at", "phase", "code", "enhanced", "reply", "reason", "relay",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an issue is: *states* counts deliveries by group and state; *next_attempt* is the earliest due time."""
+
+    states: dict[str, dict[State, int]]
+    next_attempt: dt.datetime | None
+
+    @property
+    def total(self) -> int:
+        return sum(sum(by_state.values()) for by_state in self.states.values())
+
+    def count(self, *states: State) -> int:
+        """How many deliveries are in any of *states*."""
+        return sum(by_state.get(state, 0) for by_state in self.states.values() for state in states)
+
+    @property
+    def unsettled(self) -> int:
+        return self.count(*UNSETTLED)
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenLetter:
+    """One group's letter as the issue froze it; *per_recipient* letters serve one recipient each."""
+
+    id: int
+    group: str
+    subject: str
+    compiled: bytes
+    per_recipient: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenSource:
+    """What the issue was made from: the bulletin's bytes and the templates' JSON."""
+
+    content: bytes
+    templates: str
+
+
+def moment(microseconds: int | None) -> dt.datetime | None:
+    """µs since 1970 UTC as an aware time."""
+    return None if microseconds is None else _EPOCH + dt.timedelta(microseconds=microseconds)
+
+
+def last_id(connection: Connection, table: sa.Table) -> int:
+    """The largest id of *table*, 0 when empty."""
+    return int(connection.execute(sa.select(sa.func.max(table.c.id))).scalar() or 0)
+
+
+def issue_from(row: Row[Any]) -> IssueRecord:
+    """An issues row as a record."""
+    return IssueRecord(
+        id=row.id,
+        uid=row.uid,
+        masthead=row.masthead,
+        number=row.number,
+        total_number=row.total_number,
+        year=row.year,
+        sequence=row.sequence,
+        file=row.file,
+        content_sha256=row.content_sha256,
+        roster_sha256=row.roster_sha256,
+        templates_sha256=row.templates_sha256,
+        sender=row.sender,
+        opened_at=_EPOCH + dt.timedelta(microseconds=row.opened_at),
+        opened_by=row.opened_by,
+        host=row.host,
+        state=IssueState(row.state),
+        state_reason=row.state_reason,
+        state_by=row.state_by,
+        again_reason=row.again_reason,
+        unresolved=tuple(json.loads(row.unresolved)),
+    )
+
+
+def find_issues(
+    database: Database,
+    *,
+    total_number: int | None = None,
+    year: int | None = None,
+    number: int | None = None,
+    sequence: int | None = None,
+    content_sha256: str | None = None,
+    issue_id: int | None = None,
+) -> list[IssueRecord]:
+    """Issues that match everything given, newest first."""
+    wanted = {
+        "total_number": total_number,
+        "year": year,
+        "number": number,
+        "sequence": sequence,
+        "content_sha256": content_sha256,
+        "id": issue_id,
+    }
+    query = sa.select(issues).order_by(issues.c.id.desc())
+    for name, value in wanted.items():
+        if value is not None:
+            query = query.where(issues.c[name] == value)
+    with database.read() as connection:
+        return [issue_from(row) for row in connection.execute(query)]
+
+
+def progress(database: Database, issue_id: int) -> Progress:
+    """Counts of one issue's deliveries by group and state."""
+    by_group: dict[str, dict[State, int]] = {}
+    mine = deliveries.c.issue_id == issue_id
+    counts = (
+        sa.select(deliveries.c.group_name, deliveries.c.state, sa.func.count())
+        .where(mine)
+        .group_by(deliveries.c.group_name, deliveries.c.state)
+    )
+    due = sa.select(sa.func.min(deliveries.c.next_attempt)).where(mine, deliveries.c.state.in_(["queued", "deferred"]))
+    with database.read() as connection:
+        for group, state, count in connection.execute(counts):
+            by_group.setdefault(group, {})[State(state)] = count
+        return Progress(by_group, moment(connection.execute(due).scalar()))
+
+
+def unsettled_issues(database: Database) -> list[IssueRecord]:
+    """Open or paused issues that still have deliveries to settle, oldest first."""
+    waiting = sa.exists().where(
+        deliveries.c.issue_id == issues.c.id, deliveries.c.state.in_([state.value for state in UNSETTLED])
+    )
+    query = sa.select(issues).where(waiting, issues.c.state != IssueState.CANCELLED.value).order_by(issues.c.id)
+    with database.read() as connection:
+        return [issue_from(row) for row in connection.execute(query)]
+
+
+def account(database: Database, issue_id: int) -> Iterator[DeliveryRecord]:
+    """Every delivery of the issue with all it serves, in the order of opening, from one state of the ledger."""
+    mine = deliveries.c.issue_id == issue_id
+    columns = [deliveries.c[name] for name in _RECORD]
+    who = (
+        sa.select(served)
+        .join(deliveries, deliveries.c.id == served.c.delivery_id)
+        .where(mine)
+        .order_by(served.c.delivery_id, served.c.position)
+    )
+    with database.read() as connection:
+        serves = _serves(connection.execute(who))
+        for row in connection.execute(sa.select(*columns).where(mine).order_by(deliveries.c.id)):
+            yield _delivery_from(row, next(serves))
+
+
+def _serves(rows: Iterable[Row[Any]]) -> Iterator[tuple[ServedRecord, ...]]:
+    """The contacts of each delivery in turn; every delivery serves at least one."""
+    current, collected = None, []
+    for row in rows:
+        if current is not None and row.delivery_id != current:
+            yield tuple(collected)
+            collected = []
+        current = row.delivery_id
+        collected.append(ServedRecord(row.audience, row.unit, row.contact, row.role))
+    if current is not None:
+        yield tuple(collected)
+
+
+def _delivery_from(row: Row[Any], serves: tuple[ServedRecord, ...]) -> DeliveryRecord:
+    state = State(row.state)
+    return DeliveryRecord(
+        id=row.id,
+        group=row.group_name,
+        supplement=row.supplement,
+        channel=row.channel,
+        address=row.address,
+        state=state,
+        attempts=row.tries,
+        serves=serves,
+        next_attempt=moment(row.next_attempt) if state is State.DEFERRED else None,
+        settled_at=moment(row.settled_at),
+        phase=row.phase,
+        code=row.code,
+        enhanced=row.enhanced,
+        reply=row.reply,
+        reason=row.reason,
+        relay=row.relay,
+    )
+
+
+def omissions(database: Database, issue_id: int) -> list[OmittedRecord]:
+    """Whom the imprint reached and the issue did not write to."""
+    query = sa.select(omitted).where(omitted.c.issue_id == issue_id).order_by(omitted.c.id)
+    with database.read() as connection:
+        return [
+            OmittedRecord(row.group_name, row.name, row.unit, row.address, row.why, row.detail)
+            for row in connection.execute(query)
+        ]
+
+
+def frozen_letters(database: Database, issue_id: int) -> list[FrozenLetter]:
+    """The issue's letters, one a group (a per-recipient group is represented by its first)."""
+    first = sa.select(sa.func.min(letters.c.id)).where(letters.c.issue_id == issue_id).group_by(letters.c.group_name)
+    query = sa.select(letters).where(letters.c.id.in_(first)).order_by(letters.c.id)
+    with database.read() as connection:
+        return [
+            FrozenLetter(row.id, row.group_name, row.subject, bytes(row.compiled), row.per_recipient)
+            for row in connection.execute(query)
+        ]
+
+
+def frozen_letter(database: Database, letter_id: int) -> bytes:
+    """The compiled letter with this id."""
+    with database.read() as connection:
+        return bytes(connection.execute(sa.select(letters.c.compiled).where(letters.c.id == letter_id)).scalar_one())
+
+
+def frozen_source(database: Database, issue_id: int) -> FrozenSource:
+    """The bulletin and templates that the issue was made from."""
+    query = sa.select(issues.c.content, issues.c.templates).where(issues.c.id == issue_id)
+    with database.read() as connection:
+        row = connection.execute(query).one()
+        return FrozenSource(bytes(row.content), row.templates)
+
+
+def history(database: Database, issue_id: int, delivery_id: int | None = None) -> list[dict[str, Any]]:
+    """The events of an issue, or of one of its deliveries, in order; ``at`` is an aware time."""
+    query = sa.select(events).where(events.c.issue_id == issue_id).order_by(events.c.id)
+    if delivery_id is not None:
+        query = query.where(events.c.delivery_id == delivery_id)
+    with database.read() as connection:
+        return [{**row._mapping, "at": moment(row.at)} for row in connection.execute(query)]

@@ -1,0 +1,160 @@
+"""Every table of the ledger. Times are microseconds since 1970 UTC (BIGINT): one arithmetic in both dialects.
+
+The ledger is the queue and the truth. The partial index `deliveries_waiting` is the queue: a row enters it by opening,
+deferral or release and leaves it by a claim, so claiming costs the same beside a million settled rows.
+"""
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "fk": "%(table_name)s_%(column_0_name)s_fkey",
+        "uq": "%(table_name)s_%(column_0_name)s_key",
+        "ix": "%(table_name)s_%(column_0_name)s",
+    }
+)
+
+# SQLite numbers rows by itself only for INTEGER PRIMARY KEY, not BIGINT.
+Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+Time = sa.BigInteger
+
+issues = sa.Table(
+    "issues",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("uid", sa.Text, nullable=False, unique=True),
+    sa.Column("masthead", sa.Text, nullable=False),
+    sa.Column("number", sa.Integer),
+    sa.Column("total_number", sa.Integer),
+    sa.Column("year", sa.Integer),
+    sa.Column("sequence", sa.Integer, nullable=False),
+    sa.Column("file", sa.Text, nullable=False),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.Column("content_sha256", sa.Text, nullable=False),
+    sa.Column("roster_sha256", sa.Text, nullable=False),
+    sa.Column("templates", sa.Text, nullable=False),
+    sa.Column("templates_sha256", sa.Text, nullable=False),
+    sa.Column("sender", sa.Text, nullable=False),
+    sa.Column("urgency", sa.Integer, nullable=False),
+    sa.Column("opened_at", Time, nullable=False),
+    sa.Column("opened_by", sa.Text, nullable=False),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("state_reason", sa.Text),
+    sa.Column("state_by", sa.Text),
+    sa.Column("state_at", Time),
+    sa.Column("again_reason", sa.Text),
+    sa.Column("unresolved", sa.Text, nullable=False),
+    sa.Index("issues_content", "content_sha256"),
+    sa.Index("issues_name", "masthead", "total_number"),
+)
+
+letters = sa.Table(
+    "letters",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("issue_id", Id, sa.ForeignKey("issues.id"), nullable=False, index=True),
+    sa.Column("group_name", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("compiled", sa.LargeBinary, nullable=False),
+    # A letter whose template branches on the recipient is frozen once per recipient; this one serves nobody else.
+    sa.Column("per_recipient", sa.Boolean, nullable=False),
+)
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("worker", sa.Text, nullable=False),
+    sa.Column("expires_at", Time, nullable=False),
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("issue_id", Id, sa.ForeignKey("issues.id"), nullable=False),
+    sa.Column("letter_id", Id, sa.ForeignKey("letters.id"), nullable=False),
+    sa.Column("group_name", sa.Text, nullable=False),
+    sa.Column("supplement", sa.Integer, nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("address_key", sa.Text, nullable=False),
+    sa.Column("address", sa.Text, nullable=False),
+    sa.Column("fields", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("claimed_from", sa.Text),
+    # The fence: every claim counts it up, and only the holder of the current number may write a result.
+    sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("generation", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("next_attempt", Time),
+    sa.Column("waiting_since", Time, nullable=False),
+    sa.Column("lease_id", Id),
+    sa.Column("phase", sa.Text),
+    sa.Column("code", sa.Integer),
+    sa.Column("enhanced", sa.Text),
+    sa.Column("reply", sa.Text),
+    sa.Column("reason", sa.Text),
+    sa.Column("relay", sa.Text),
+    sa.Column("settled_at", Time),
+    sa.UniqueConstraint("issue_id", "channel", "address_key", name="deliveries_once"),
+)
+
+# Literals, so that SQLite sees that a query with this condition may use the partial index.
+waiting = deliveries.c.state.in_([sa.literal_column("'queued'"), sa.literal_column("'deferred'")])
+sa.Index(
+    "deliveries_waiting",
+    deliveries.c.issue_id,
+    deliveries.c.next_attempt,
+    deliveries.c.id,
+    sqlite_where=waiting,
+    postgresql_where=waiting,
+)
+_held = deliveries.c.lease_id.is_not(None)
+sa.Index("deliveries_leased", deliveries.c.lease_id, sqlite_where=_held, postgresql_where=_held)
+
+served = sa.Table(
+    "served",
+    metadata,
+    sa.Column("delivery_id", Id, sa.ForeignKey("deliveries.id"), nullable=False, primary_key=True),
+    sa.Column("position", sa.Integer, nullable=False, primary_key=True, autoincrement=False),
+    sa.Column("audience", sa.Text, nullable=False),
+    sa.Column("unit", sa.Text, nullable=False),
+    sa.Column("contact", sa.Text, nullable=False),
+    sa.Column("role", sa.Text),
+    sqlite_with_rowid=False,
+)
+
+omitted = sa.Table(
+    "omitted",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("issue_id", Id, sa.ForeignKey("issues.id"), nullable=False, index=True),
+    sa.Column("group_name", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("unit", sa.Text),
+    sa.Column("address", sa.Text),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+)
+
+# Append-only: results of attempts and acts of people. Nothing updates or deletes a row.
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("issue_id", Id, nullable=False),
+    sa.Column("delivery_id", Id),
+    sa.Column("at", Time, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("attempt", sa.Integer),
+    sa.Column("phase", sa.Text),
+    sa.Column("code", sa.Integer),
+    sa.Column("enhanced", sa.Text),
+    sa.Column("text", sa.Text),
+    sa.Column("relay", sa.Text),
+    sa.Index("events_delivery", "delivery_id"),
+)

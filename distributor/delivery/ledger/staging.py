@@ -1,0 +1,184 @@
+"""Recipients made unique before an issue is opened: each address once, with everybody it serves.
+
+A private temporary SQLite database does the work, so a million candidates take no more memory than a hundred, nothing
+is locked while a person reads the numbers, and both kinds of ledger are fed from the same rows.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Self
+
+from distributor.recipients.model import Candidate, GroupName
+
+_CHUNK = 10_000
+_SCHEMA = """
+CREATE TABLE recipient (
+  id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, group_name TEXT NOT NULL, email TEXT NOT NULL, fields TEXT NOT NULL
+);
+CREATE TABLE serves (
+  recipient INTEGER NOT NULL, group_name TEXT NOT NULL, audience TEXT NOT NULL,
+  unit TEXT NOT NULL, contact TEXT NOT NULL, role TEXT,
+  UNIQUE (recipient, unit, contact)
+);
+CREATE TABLE omitted (
+  group_name TEXT NOT NULL, name TEXT NOT NULL, unit TEXT, address TEXT, why TEXT NOT NULL, detail TEXT NOT NULL,
+  UNIQUE (unit, name, address)
+);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StagedGroup:
+    """Numbers of one group: *addresses* letters will be sent to *contacts* of *units*; *disabled* contacts get none."""
+
+    name: str
+    units: int
+    contacts: int
+    addresses: int
+    disabled: int
+
+
+@dataclass(frozen=True, slots=True)
+class SharedAddress:
+    """One address that serves several contacts, as ``unit contact``; *groups* has more than one where groups meet."""
+
+    address: str
+    group: str
+    groups: tuple[str, ...]
+    serves: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One address to be written to. *fields* are the merge values, *serves* rows of (audience, unit, contact, role)."""
+
+    key: str
+    group: str
+    address: str
+    fields: dict[str, str]
+    serves: tuple[tuple[str, str, str, str | None], ...]
+
+
+class Staging:
+    """A context manager; candidates in the order of precedence: the first of an address chooses its group."""
+
+    def __init__(self, candidates: Iterable[Candidate]) -> None:
+        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-16000;" + _SCHEMA)
+        self._db.execute("BEGIN")
+        iterator = iter(candidates)
+        while chunk := list(islice(iterator, _CHUNK)):
+            self._add(chunk)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Drop the temporary database."""
+        self._db.close()
+
+    def _add(self, chunk: list[Candidate]) -> None:
+        enabled = [candidate for candidate in chunk if candidate.disabled is None]
+        self._db.executemany(
+            "INSERT OR IGNORE INTO recipient (key, group_name, email, fields) VALUES (?, ?, ?, ?)",
+            ((c.key, c.group, c.email, _merge_values(c)) for c in enabled),
+        )
+        self._db.executemany(
+            "INSERT OR IGNORE INTO serves SELECT id, ?, ?, ?, ?, ? FROM recipient WHERE key = ?",
+            ((c.group, c.audience, c.unit, c.contact, c.role, c.key) for c in enabled),
+        )
+        self._db.executemany(
+            "INSERT OR IGNORE INTO omitted VALUES (?, ?, ?, ?, 'disabled', ?)",
+            ((c.group, c.contact, c.unit, c.email, c.disabled) for c in chunk if c.disabled is not None),
+        )
+
+    def __len__(self) -> int:
+        return int(self._scalar("SELECT count(*) FROM recipient"))
+
+    def groups(self) -> list[StagedGroup]:
+        """The groups that have a recipient or a disabled contact; a contact counts where its letter goes."""
+        rows = self._db.execute(
+            "SELECT r.group_name, count(DISTINCT s.unit), count(*), count(DISTINCT r.id)"
+            " FROM recipient r JOIN serves s ON s.recipient = r.id GROUP BY 1"
+        )
+        numbers = {name: (units, contacts, addresses) for name, units, contacts, addresses in rows}
+        disabled = dict(self._db.execute("SELECT group_name, count(*) FROM omitted GROUP BY 1").fetchall())
+        return [
+            StagedGroup(name, *numbers.get(name, (0, 0, 0)), disabled.get(name, 0))
+            for name in GroupName
+            if name in numbers or name in disabled
+        ]
+
+    def shared(self, limit: int = 20) -> tuple[int, list[SharedAddress]]:
+        """How many addresses serve more than one contact, and the first *limit* of them."""
+        query = "FROM serves GROUP BY recipient HAVING count(*) > 1"
+        total = int(self._scalar(f"SELECT count(*) FROM (SELECT 1 {query})"))
+        rows = self._db.execute(f"SELECT recipient {query} LIMIT ?", (limit,))
+        return total, [self._shared(recipient) for (recipient,) in rows.fetchall()]
+
+    def _shared(self, recipient: int) -> SharedAddress:
+        email, group = self._db.execute("SELECT email, group_name FROM recipient WHERE id = ?", (recipient,)).fetchone()
+        rows = self._db.execute(
+            "SELECT group_name, unit, contact FROM serves WHERE recipient = ?", (recipient,)
+        ).fetchall()
+        groups = tuple(dict.fromkeys(row[0] for row in rows))
+        return SharedAddress(email, group, groups, tuple(f"{unit} {contact}" for _group, unit, contact in rows))
+
+    def recipients(self, group: str | None = None) -> Iterator[Recipient]:
+        """Every recipient (of *group*) in order of precedence, each with all it serves."""
+        rows = self._db.execute(
+            "SELECT r.id, r.key, r.group_name, r.email, r.fields, s.audience, s.unit, s.contact, s.role"
+            " FROM recipient r JOIN serves s ON s.recipient = r.id"
+            " WHERE ?1 IS NULL OR r.group_name = ?1 ORDER BY r.id, s.rowid",
+            (group,),
+        )
+        return _grouped(rows)
+
+    def omitted(self) -> Iterator[tuple[Any, ...]]:
+        """Rows of (group, name, unit, address, why, detail)."""
+        yield from self._db.execute("SELECT group_name, name, unit, address, why, detail FROM omitted ORDER BY rowid")
+
+    def discard(self, keys: Iterable[str]) -> None:
+        """Take out the recipients whose addresses an issue already has (for a supplement)."""
+        self._db.executemany(
+            "DELETE FROM serves WHERE recipient = (SELECT id FROM recipient WHERE key = ?)", ((k,) for k in keys)
+        )
+        self._db.execute("DELETE FROM recipient WHERE id NOT IN (SELECT recipient FROM serves)")
+
+    def _scalar(self, query: str) -> Any:
+        return self._db.execute(query).fetchone()[0]
+
+
+def _merge_values(candidate: Candidate) -> str:
+    values = {
+        "contact": candidate.contact,
+        "unit": candidate.unit,
+        "salutation": candidate.salutation,
+        "role": candidate.role or "",
+        "email": candidate.email,
+    }
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+
+
+def _grouped(rows: Iterable[tuple[Any, ...]]) -> Iterator[Recipient]:
+    current: tuple[Any, ...] | None = None
+    serves: list[tuple[str, str, str, str | None]] = []
+    for identity, key, group, email, fields, *who in rows:
+        if current is not None and current[0] != identity:
+            yield _recipient(current, serves)
+            serves = []
+        current = (identity, key, group, email, fields)
+        serves.append((who[0], who[1], who[2], who[3]))
+    if current is not None:
+        yield _recipient(current, serves)
+
+
+def _recipient(row: tuple[Any, ...], serves: list[tuple[str, str, str, str | None]]) -> Recipient:
+    _identity, key, group, email, fields = row
+    return Recipient(key, group, email, json.loads(fields), tuple(serves))
