@@ -19,7 +19,10 @@ from distributor.delivery.model.states import Event, State, sources, transition
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One delivery in a worker's hand, with all that its message is made of. *waiting_since* is µs UTC."""
+    """One delivery in a worker's hand, with all that its message is made of. *age* is µs since opening or resend.
+
+    *fields* is the JSON of its merge values; *uid* and *sender* are the issue's.
+    """
 
     id: int
     issue_id: int
@@ -29,7 +32,7 @@ class Claim:
     tries: int
     address: str
     fields: str
-    waiting_since: int
+    age: int
     uid: str
     sender: str
 
@@ -44,7 +47,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of an attempt: *event* moves the delivery; *next_attempt* (µs UTC) only for DEFER."""
+    """What became of an attempt: *event* moves the delivery; *wait* is µs until the next attempt, only for DEFER."""
 
     id: int
     attempt: int
@@ -55,7 +58,7 @@ class Result:
     reply: str
     reason: str
     relay: str
-    next_attempt: int | None = None
+    wait: int | None = None
 
 
 def take_lease(database: Database, worker: str, seconds: float) -> int:
@@ -129,7 +132,9 @@ def _claim_from(connection: Connection, lease: int, issue_id: int, limit: int, n
         )
         .returning(
             *(deliveries.c[name] for name in ("id", "issue_id", "letter_id", "attempt", "generation", "tries")),
-            *(deliveries.c[name] for name in ("address", "fields", "waiting_since")),
+            deliveries.c.address,
+            deliveries.c.fields,
+            (now - deliveries.c.waiting_since).label("age"),
         )
     )
     issue = connection.execute(sa.select(issues.c.uid, issues.c.sender).where(issues.c.id == issue_id)).one()
@@ -162,7 +167,9 @@ def _mark(database: Database, connection: Connection, marks: Sequence[Mark]) -> 
         return set()
     statement = (
         f"UPDATE deliveries SET state = 'handing_over' FROM {database.rows('id', 'attempt')}"
-        " WHERE deliveries.id = v.id AND deliveries.attempt = v.attempt AND deliveries.state = 'claimed'"
+        " WHERE deliveries.id = v.id AND deliveries.attempt = v.attempt"
+        # Already marked by us is marked: a commit whose answer was lost is repeated.
+        " AND deliveries.state IN ('claimed', 'handing_over')"
         " RETURNING deliveries.id, deliveries.attempt"
     )
     rows = connection.execute(sa.text(statement), {"rows": as_json(map(asdict, marks))})
@@ -186,9 +193,9 @@ def _record(
     states = ", ".join(f"'{state.value}'" for state in sources(event))
     kept = ", ".join(f"{name} = v.{name}" for name in _KEPT)
     statement = (
-        f"UPDATE deliveries SET state = '{target.value}', {kept}, next_attempt = v.next_attempt,"
+        f"UPDATE deliveries SET state = '{target.value}', {kept}, next_attempt = {now} + v.wait,"
         f" tries = tries + 1, settled_at = {settled}, lease_id = NULL, claimed_from = NULL"
-        f" FROM {database.rows('id', 'attempt', 'next_attempt', *_KEPT)}"
+        f" FROM {database.rows('id', 'attempt', 'wait', *_KEPT)}"
         f" WHERE deliveries.id = v.id AND deliveries.attempt = v.attempt AND deliveries.state IN ({states})"
         " RETURNING deliveries.id, deliveries.issue_id"
     )
@@ -262,29 +269,49 @@ def given_back() -> sa.Update:
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a sweep found: *released* rows of dead workers queued again, *uncertain* rows that need a decision."""
+    """What a sweep found: rows of dead workers *released* or now *uncertain*; *expired* and *resent* by settings."""
 
     released: int
     uncertain: int
     expired: int
+    resent: int
 
 
-def sweep(database: Database, *, actor: Actor, expire_after: int) -> Swept:
+def sweep(database: Database, *, actor: Actor, expire_after: int, resend_after: int | None = None) -> Swept:
     """Take back what dead workers held, and give up deferred deliveries older than *expire_after* seconds.
 
-    Never handed over → where it came from; marked → uncertain, since the relay may have it. Safe to run anywhere, at
-    any time, twice at once.
+    Never handed over → where it came from; marked → uncertain, since the relay may have it. With *resend_after* (the
+    policy ``resend``) uncertain deliveries that are not too old are queued again, due in so many seconds, the same
+    bytes under the same Message-ID. Safe to run anywhere, at any time, twice at once.
     """
     with database.write() as connection:
         now = database.clock(connection)
+        too_old = now - expire_after * 1_000_000
         gone = list(connection.execute(sa.select(leases.c.id).where(leases.c.expires_at < now)).scalars())
-        released = uncertain = 0
+        released = uncertain = resent = 0
         if gone:
             mine = deliveries.c.lease_id.in_(gone)
             released = connection.execute(given_back().where(mine)).rowcount
             uncertain = _doubt(connection, mine, now, actor)
             connection.execute(leases.delete().where(leases.c.id.in_(gone)))
-        return Swept(released, uncertain, _expire(connection, now, expire_after, actor))
+        if resend_after is not None:
+            resent = _resend_uncertain(connection, now, now + resend_after * 1_000_000, too_old, actor)
+        return Swept(released, uncertain, _expire(connection, now, too_old, actor), resent)
+
+
+def _resend_uncertain(connection: Connection, now: int, due: int, too_old: int, actor: Actor) -> int:
+    is_open = sa.select(issues.c.id).where(issues.c.state == IssueState.OPEN.value)
+    update = (
+        deliveries.update()
+        .where(
+            deliveries.c.state == State.UNCERTAIN.value,
+            deliveries.c.issue_id.in_(is_open),
+            deliveries.c.waiting_since >= too_old,
+        )
+        .values(state=transition(State.UNCERTAIN, Event.RESEND).value, next_attempt=due, settled_at=None)
+        .returning(deliveries.c.issue_id, deliveries.c.id, deliveries.c.attempt)
+    )
+    return _logged(connection, update, Event.RESEND, now, actor)
 
 
 def _doubt(connection: Connection, mine: sa.ColumnElement[bool], now: int, actor: Actor) -> int:
@@ -300,7 +327,7 @@ def _doubt(connection: Connection, mine: sa.ColumnElement[bool], now: int, actor
     return _logged(connection, update, Event.LEASE_EXPIRY, now, actor)
 
 
-def _expire(connection: Connection, now: int, expire_after: int, actor: Actor) -> int:
+def _expire(connection: Connection, now: int, too_old: int, actor: Actor) -> int:
     """Deferred deliveries that are too old and not due now (a due one gets its last attempt first)."""
     not_due = sa.or_(deliveries.c.next_attempt.is_(None), deliveries.c.next_attempt > now)
     is_open = sa.select(issues.c.id).where(issues.c.state == IssueState.OPEN.value)
@@ -311,7 +338,7 @@ def _expire(connection: Connection, now: int, expire_after: int, actor: Actor) -
             deliveries.c.state == State.DEFERRED.value,
             deliveries.c.issue_id.in_(is_open),
             not_due,
-            deliveries.c.waiting_since < now - expire_after * 1_000_000,
+            deliveries.c.waiting_since < too_old,
         )
         .values(state=State.FAILED.value, reason="too-old", next_attempt=None, settled_at=now)
         .returning(deliveries.c.issue_id, deliveries.c.id, deliveries.c.attempt)

@@ -30,7 +30,7 @@ _READING: dict[str, dict[str, Any]] = {
 _ROW_TYPES = {
     "id": "bigint",
     "attempt": "integer",
-    "next_attempt": "bigint",
+    "wait": "bigint",
     "phase": "text",
     "code": "integer",
     "enhanced": "text",

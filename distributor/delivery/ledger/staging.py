@@ -6,7 +6,7 @@ is locked while a person reads the numbers, and both kinds of ledger are fed fro
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Self
@@ -129,6 +129,14 @@ class Staging:
         ).fetchall()
         groups = tuple(dict.fromkeys(row[0] for row in rows))
         return SharedAddress(email, group, groups, tuple(f"{unit} {contact}" for _group, unit, contact in rows))
+
+    def addresses_in(self, domains: Sequence[str], limit: int = 5) -> tuple[int, list[str]]:
+        """How many addresses are in one of *domains* or below it, and the first *limit* of them."""
+        patterns = [pattern for domain in domains for pattern in (f"%@{domain}", f"%.{domain}")]
+        where = " OR ".join(["key LIKE ?"] * len(patterns))
+        total = self._db.execute(f"SELECT count(*) FROM recipient WHERE {where}", patterns).fetchone()[0]
+        first = self._db.execute(f"SELECT email FROM recipient WHERE {where} LIMIT ?", [*patterns, limit])
+        return int(total), [email for (email,) in first]
 
     def recipients(self, group: str | None = None) -> Iterator[Recipient]:
         """Every recipient (of *group*) in order of precedence, each with all it serves."""

@@ -1,0 +1,99 @@
+"""Group commit: while one commit is under way, marks and results gather for the next.
+
+A mark is durable when its future is done, and only then may a session write the final dot. Results are never dropped:
+a commit that fails is repeated until it succeeds or the engine is told to give up, and then the rows stay
+``handing_over`` for the sweep to find: in doubt, never lied about.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from distributor.delivery.ledger import claims
+from distributor.delivery.ledger.claims import Mark, Result
+from distributor.delivery.ledger.database import Database
+from distributor.delivery.model.records import Actor
+from distributor.errors import LedgerError
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+REPEAT_AFTER = 1.0
+
+
+class Journal:
+    """The engine's only way to the ledger: one thread, one transaction at a time."""
+
+    def __init__(self, database: Database, actor: Actor) -> None:
+        self.database = database
+        self.actor = actor
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+        self._marks: list[tuple[Mark, asyncio.Future[bool]]] = []
+        self._results: list[Result] = []
+        self._ready = asyncio.Event()
+        self._writing = False
+        self._closing = False
+
+    async def do(self, function: Callable[..., T], *arguments: object, **options: object) -> T:
+        """Run one of the ledger's functions in the journal's thread."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._thread, lambda: function(self.database, *arguments, **options)
+        )
+
+    def mark(self, mark: Mark) -> asyncio.Future[bool]:
+        """True once the mark is durable; False: the delivery is ours no more."""
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._marks.append((mark, future))
+        self._ready.set()
+        return future
+
+    def record(self, result: Result) -> None:
+        """Have *result* written with the next commit."""
+        self._results.append(result)
+        self._ready.set()
+
+    @property
+    def settled(self) -> bool:
+        """Nothing waits to be written."""
+        return not (self._marks or self._results or self._writing)
+
+    async def run(self) -> None:
+        """Write until close(); then write what is left and return."""
+        while True:
+            if not (self._marks or self._results):
+                if self._closing:
+                    return
+                self._ready.clear()
+                await self._ready.wait()
+                continue
+            await self._commit()
+
+    def close(self) -> None:
+        """Let run() return when all is written."""
+        self._closing = True
+        self._ready.set()
+
+    def shutdown(self) -> None:
+        """Give the thread back; the transaction under way ends first."""
+        self._thread.shutdown(wait=True)
+
+    async def _commit(self) -> None:
+        marks, self._marks = self._marks, []
+        results, self._results = self._results, []
+        self._writing = True
+        accepted, refused = await self._write([mark for mark, _future in marks], results)
+        self._writing = False
+        if refused:
+            log.warning("%d results came too late: their deliveries had been moved on", refused)
+        for mark, future in marks:
+            if not future.done():
+                future.set_result(mark in accepted)
+
+    async def _write(self, marks: list[Mark], results: list[Result]) -> tuple[set[Mark], int]:
+        while True:
+            try:
+                return await self.do(claims.write, marks, results, actor=self.actor)
+            except LedgerError as error:
+                log.error("%s", error)
+                await asyncio.sleep(REPEAT_AFTER)
