@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 
 from distributor.delivery.ledger.database import Database
 from distributor.delivery.ledger.queries import issue_from, last_id
-from distributor.delivery.ledger.schema import deliveries, events, issues, letters, omitted, served
+from distributor.delivery.ledger.schema import attachments, deliveries, events, issues, letters, omitted, served
 from distributor.delivery.ledger.staging import Recipient, Staging
 from distributor.delivery.model.records import Actor, IssueRecord, IssueState
 from distributor.delivery.model.states import State
@@ -25,7 +25,11 @@ CHANNEL = "mail"
 
 @dataclass(frozen=True, slots=True)
 class NewIssue:
-    """What is frozen beside letters and recipients. *content* is the bulletin file's bytes, *templates* JSON."""
+    """What is frozen beside letters and recipients.
+
+    *content* is the bulletin file's bytes, *sources* the JSON of templates and groups, *attachments* are (file name,
+    content type, content).
+    """
 
     uid: str
     masthead: str
@@ -36,12 +40,13 @@ class NewIssue:
     content: bytes
     content_sha256: str
     roster_sha256: str
-    templates: str
+    sources: str
     templates_sha256: str
     sender: str
     opened_by: Actor
     again_reason: str | None
     unresolved: tuple[str, ...]
+    attachments: tuple[tuple[str, str, bytes], ...] = ()
     urgency: int = 0
 
 
@@ -93,6 +98,7 @@ def open_issue(
         freeze = _Freeze(database, connection, row["id"], opened_at, 0)
         count = freeze.recipients(made, staging)
         freeze.omitted(staging, issue.unresolved)
+        freeze.attachments(issue.attachments)
         freeze.event("opened", issue.opened_by, {"deliveries": count, "again": issue.again_reason})
         found = connection.execute(sa.select(issues).where(issues.c.id == row["id"])).one()
         return issue_from(found)
@@ -171,6 +177,10 @@ class _Freeze:
         numbered = ((identity, self.issue_id, *row) for identity, row in enumerate(rows, first))
         self.database.insert(self.connection, omitted, omitted.c.keys(), numbered)
 
+    def attachments(self, files: tuple[tuple[str, str, bytes], ...]) -> None:
+        rows = ((self.issue_id, position, *file) for position, file in enumerate(files))
+        self.database.insert(self.connection, attachments, attachments.c.keys(), rows)
+
     def event(self, kind: str, actor: Actor, detail: Mapping[str, Any]) -> None:
         text = json.dumps(detail, ensure_ascii=False)
         row = {"issue_id": self.issue_id, "at": self.now, "kind": kind, "who": actor.who}
@@ -224,7 +234,7 @@ def _issue_row(connection: Connection, issue: NewIssue, opened_at: int) -> dict[
         "content": issue.content,
         "content_sha256": issue.content_sha256,
         "roster_sha256": issue.roster_sha256,
-        "templates": issue.templates,
+        "sources": issue.sources,
         "templates_sha256": issue.templates_sha256,
         "sender": issue.sender,
         "urgency": issue.urgency,

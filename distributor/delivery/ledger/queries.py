@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from distributor.delivery.ledger.database import Database
-from distributor.delivery.ledger.schema import deliveries, events, issues, letters, omitted, served
+from distributor.delivery.ledger.schema import attachments, deliveries, events, issues, letters, omitted, served
 from distributor.delivery.model.records import DeliveryRecord, IssueRecord, IssueState, OmittedRecord, ServedRecord
-from distributor.delivery.model.states import UNSETTLED, State
+from distributor.delivery.model.states import UNSETTLED, WAITING, State
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _RECORD = (
@@ -40,6 +40,10 @@ class Progress:
     def unsettled(self) -> int:
         return self.count(*UNSETTLED)
 
+    @property
+    def waiting(self) -> int:
+        return self.count(*WAITING)
+
 
 @dataclass(frozen=True, slots=True)
 class FrozenLetter:
@@ -54,15 +58,23 @@ class FrozenLetter:
 
 @dataclass(frozen=True, slots=True)
 class FrozenSource:
-    """What the issue was made from: the bulletin's bytes and the templates' JSON."""
+    """What the issue was made from: the bulletin's bytes, the JSON of templates and groups, the attachments.
+
+    *attachments* are (file name, content type, content).
+    """
 
     content: bytes
-    templates: str
+    sources: str
+    attachments: tuple[tuple[str, str, bytes], ...]
 
 
-def moment(microseconds: int | None) -> dt.datetime | None:
+def moment(microseconds: int) -> dt.datetime:
     """µs since 1970 UTC as an aware time."""
-    return None if microseconds is None else _EPOCH + dt.timedelta(microseconds=microseconds)
+    return _EPOCH + dt.timedelta(microseconds=microseconds)
+
+
+def _maybe(microseconds: int | None) -> dt.datetime | None:
+    return None if microseconds is None else moment(microseconds)
 
 
 def last_id(connection: Connection, table: sa.Table) -> int:
@@ -85,7 +97,7 @@ def issue_from(row: Row[Any]) -> IssueRecord:
         roster_sha256=row.roster_sha256,
         templates_sha256=row.templates_sha256,
         sender=row.sender,
-        opened_at=_EPOCH + dt.timedelta(microseconds=row.opened_at),
+        opened_at=moment(row.opened_at),
         opened_by=row.opened_by,
         host=row.host,
         state=IssueState(row.state),
@@ -136,7 +148,7 @@ def progress(database: Database, issue_id: int) -> Progress:
     with database.read() as connection:
         for group, state, count in connection.execute(counts):
             by_group.setdefault(group, {})[State(state)] = count
-        return Progress(by_group, moment(connection.execute(due).scalar()))
+        return Progress(by_group, _maybe(connection.execute(due).scalar()))
 
 
 def unsettled_issues(database: Database) -> list[IssueRecord]:
@@ -189,8 +201,8 @@ def _delivery_from(row: Row[Any], serves: tuple[ServedRecord, ...]) -> DeliveryR
         state=state,
         attempts=row.tries,
         serves=serves,
-        next_attempt=moment(row.next_attempt) if state is State.DEFERRED else None,
-        settled_at=moment(row.settled_at),
+        next_attempt=_maybe(row.next_attempt) if state is State.DEFERRED else None,
+        settled_at=_maybe(row.settled_at),
         phase=row.phase,
         code=row.code,
         enhanced=row.enhanced,
@@ -228,11 +240,13 @@ def frozen_letter(database: Database, letter_id: int) -> bytes:
 
 
 def frozen_source(database: Database, issue_id: int) -> FrozenSource:
-    """The bulletin and templates that the issue was made from."""
-    query = sa.select(issues.c.content, issues.c.templates).where(issues.c.id == issue_id)
+    """What the issue was made from."""
+    query = sa.select(issues.c.content, issues.c.sources).where(issues.c.id == issue_id)
+    files = sa.select(attachments).where(attachments.c.issue_id == issue_id).order_by(attachments.c.position)
     with database.read() as connection:
         row = connection.execute(query).one()
-        return FrozenSource(bytes(row.content), row.templates)
+        attached = ((file.filename, file.content_type, bytes(file.content)) for file in connection.execute(files))
+        return FrozenSource(bytes(row.content), row.sources, tuple(attached))
 
 
 def history(database: Database, issue_id: int, delivery_id: int | None = None) -> list[dict[str, Any]]:

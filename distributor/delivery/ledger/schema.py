@@ -33,7 +33,7 @@ issues = sa.Table(
     sa.Column("content", sa.LargeBinary, nullable=False),
     sa.Column("content_sha256", sa.Text, nullable=False),
     sa.Column("roster_sha256", sa.Text, nullable=False),
-    sa.Column("templates", sa.Text, nullable=False),
+    sa.Column("sources", sa.Text, nullable=False),
     sa.Column("templates_sha256", sa.Text, nullable=False),
     sa.Column("sender", sa.Text, nullable=False),
     sa.Column("urgency", sa.Integer, nullable=False),
@@ -60,6 +60,17 @@ letters = sa.Table(
     sa.Column("compiled", sa.LargeBinary, nullable=False),
     # A letter whose template branches on the recipient is frozen once per recipient; this one serves nobody else.
     sa.Column("per_recipient", sa.Boolean, nullable=False),
+)
+
+# Kept beside the letters that hold them, for letters that are made later (a supplement of per-recipient letters).
+attachments = sa.Table(
+    "attachments",
+    metadata,
+    sa.Column("issue_id", Id, sa.ForeignKey("issues.id"), nullable=False, primary_key=True),
+    sa.Column("position", sa.Integer, nullable=False, primary_key=True, autoincrement=False),
+    sa.Column("filename", sa.Text, nullable=False),
+    sa.Column("content_type", sa.Text, nullable=False),
+    sa.Column("content", sa.LargeBinary, nullable=False),
 )
 
 leases = sa.Table(

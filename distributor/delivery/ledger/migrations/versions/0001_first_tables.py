@@ -45,7 +45,7 @@ def upgrade() -> None:
         sa.Column("content", sa.LargeBinary(), nullable=False),
         sa.Column("content_sha256", sa.Text(), nullable=False),
         sa.Column("roster_sha256", sa.Text(), nullable=False),
-        sa.Column("templates", sa.Text(), nullable=False),
+        sa.Column("sources", sa.Text(), nullable=False),
         sa.Column("templates_sha256", sa.Text(), nullable=False),
         sa.Column("sender", sa.Text(), nullable=False),
         sa.Column("urgency", sa.Integer(), nullable=False),
@@ -63,6 +63,16 @@ def upgrade() -> None:
     )
     op.create_index("issues_content", "issues", ["content_sha256"], unique=False)
     op.create_index("issues_name", "issues", ["masthead", "total_number"], unique=False)
+    op.create_table(
+        "attachments",
+        sa.Column("issue_id", Id, nullable=False),
+        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("filename", sa.Text(), nullable=False),
+        sa.Column("content_type", sa.Text(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["issue_id"], ["issues.id"], name="attachments_issue_id_fkey"),
+        sa.PrimaryKeyConstraint("issue_id", "position", name="attachments_pkey"),
+    )
     op.create_table(
         "leases",
         sa.Column("id", Id, nullable=False),

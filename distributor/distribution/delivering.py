@@ -1,0 +1,197 @@
+"""Delivering what is open: in this process, or by watching the workers do it."""
+
+import asyncio
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from distributor.delivery.engine.engine import Engine
+from distributor.delivery.engine.judge import RetryPolicy
+from distributor.delivery.ledger import claims, queries
+from distributor.delivery.ledger.claims import Swept
+from distributor.delivery.ledger.queries import Progress
+from distributor.delivery.model.channel import Channel
+from distributor.delivery.model.records import IssueRecord, IssueState
+from distributor.distribution.site import Site, mail_channel, worker
+from distributor.settings import Settings
+
+LOOK_EVERY = 0.3
+SWEEP_EVERY = 30.0
+
+
+class Ending(StrEnum):
+    """Why watching an issue ended."""
+
+    SETTLED = "settled"
+    WAITING = "waiting"
+    PAUSED = "paused"
+    CANCELLED = "cancelled"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """How an issue stood when watching ended."""
+
+    ending: Ending
+    progress: Progress
+
+
+def ending(issue: IssueRecord, progress: Progress, now_us: int, wait: int) -> Ending | None:
+    """Whether there is nothing to wait for: pure. *now_us* µs since 1970 UTC, *wait* seconds."""
+    if progress.unsettled == 0:
+        return Ending.SETTLED
+    if issue.state is IssueState.PAUSED:
+        return Ending.PAUSED
+    if issue.state is IssueState.CANCELLED:
+        return Ending.CANCELLED
+    later = progress.next_attempt is None or progress.next_attempt.timestamp() * 1e6 > now_us + wait * 1e6
+    return Ending.WAITING if progress.waiting == progress.unsettled and later else None
+
+
+def deliver(site: Site, issue: IssueRecord, watch: Callable[[Progress], None]) -> Watched:
+    """Deliver in this process everything that is due, this issue or any other, until *issue* has nothing to wait for.
+
+    Ctrl-C and SIGTERM stop in order: what is in flight is finished, the rest stays queued.
+    """
+    with mail_channel(site.settings) as (channel, _outbox):
+        return asyncio.run(_deliver(site, issue, channel, watch))
+
+
+async def _deliver(site: Site, issue: IssueRecord, channel: Channel, watch: Callable[[Progress], None]) -> Watched:
+    engine = make_engine(site, channel)
+    with _stopped_by_signals(engine.stop):
+        running = asyncio.create_task(engine.run())
+        watching = asyncio.create_task(_watch(site, issue, engine.stop, watch))
+        await asyncio.wait([running, watching], return_when=asyncio.FIRST_COMPLETED)
+        engine.stop.set()
+        await running
+        why = (await watching).ending
+    return Watched(why, look(site, issue, watch))
+
+
+async def _watch(site: Site, issue: IssueRecord, stop: asyncio.Event, watch: Callable[[Progress], None]) -> Watched:
+    """Look at the ledger until the issue's ending; sweep now and then, as a worker would."""
+    rounds = 0
+    while True:
+        if rounds % int(SWEEP_EVERY / LOOK_EVERY) == 0:
+            await asyncio.to_thread(sweep, site)
+        rounds += 1
+        progress = await asyncio.to_thread(look, site, issue, watch)
+        if (why := await asyncio.to_thread(_ending_now, site, issue, progress)) is not None:
+            return Watched(why, progress)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_EVERY):
+                await stop.wait()
+        if stop.is_set():
+            return Watched(Ending.STOPPED, progress)
+
+
+def watch_workers(site: Site, issue: IssueRecord, watch: Callable[[Progress], None]) -> Watched:
+    """Watch other processes deliver *issue* until there is nothing to wait for. Ctrl-C ends the watching only."""
+    stopped = threading.Event()
+    with _setting_on_signals(stopped):
+        while True:
+            progress = look(site, issue, watch)
+            if (why := _ending_now(site, issue, progress)) is not None:
+                return Watched(why, progress)
+            if stopped.wait(LOOK_EVERY):
+                return Watched(Ending.STOPPED, progress)
+
+
+def look(site: Site, issue: IssueRecord, watch: Callable[[Progress], None]) -> Progress:
+    """The issue's progress now, shown to *watch*."""
+    progress = queries.progress(site.ledger, issue.id)
+    watch(progress)
+    return progress
+
+
+def _ending_now(site: Site, issue: IssueRecord, progress: Progress) -> Ending | None:
+    (current,) = queries.find_issues(site.ledger, issue_id=issue.id)
+    with site.ledger.read() as connection:
+        now = site.ledger.clock(connection)
+    return ending(current, progress, now, site.settings.wait)
+
+
+def deliver_due(
+    site: Site, *, idle: float, on_start: Callable[[Callable[[], None]], None] = lambda _stop: None
+) -> None:
+    """Deliver everything that is due until nothing was due for *idle* seconds: one Celery task.
+
+    *on_start* is given a function that stops it in order, from any thread.
+    """
+    with mail_channel(site.settings) as (channel, _outbox):
+        asyncio.run(_deliver_due(site, channel, idle, on_start))
+
+
+async def _deliver_due(
+    site: Site, channel: Channel, idle: float, on_start: Callable[[Callable[[], None]], None]
+) -> None:
+    engine = make_engine(site, channel)
+    loop = asyncio.get_running_loop()
+    on_start(lambda: _stop_from_outside(loop, engine.stop))
+    await engine.run(idle=idle)
+
+
+def _stop_from_outside(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop has ended already
+        loop.call_soon_threadsafe(stop.set)
+
+
+def work(site: Site, on_sweep: Callable[[Swept], None]) -> None:
+    """A worker without a broker: deliver what is due and sweep, until SIGTERM or Ctrl-C."""
+    with mail_channel(site.settings) as (channel, _outbox):
+        asyncio.run(_work(site, channel, on_sweep))
+
+
+async def _work(site: Site, channel: Channel, on_sweep: Callable[[Swept], None]) -> None:
+    engine = make_engine(site, channel)
+    with _stopped_by_signals(engine.stop):
+        running = asyncio.create_task(engine.run())
+        while not running.done():
+            on_sweep(await asyncio.to_thread(sweep, site))
+            await asyncio.wait([running], timeout=SWEEP_EVERY)
+        await running
+
+
+def sweep(site: Site) -> Swept:
+    """Take back what dead workers held; expire what is too old; by policy, send the uncertain again."""
+    settings = site.settings
+    resend_after = settings.retry_first if settings.uncertain == "resend" else None
+    return claims.sweep(site.ledger, actor=worker(), expire_after=settings.expire_after, resend_after=resend_after)
+
+
+def make_engine(site: Site, channel: Channel) -> Engine:
+    """An engine for this process. It must be made inside the loop that runs it."""
+    settings = site.settings
+    return Engine(site.ledger, channel, actor=worker(), connections=settings.connections, policy=retry_policy(settings))
+
+
+def retry_policy(settings: Settings) -> RetryPolicy:
+    return RetryPolicy(first=settings.retry_first, most=settings.retry_most, expire_after=settings.expire_after)
+
+
+@contextlib.contextmanager
+def _stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+@contextlib.contextmanager
+def _setting_on_signals(stopped: threading.Event) -> Iterator[None]:
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

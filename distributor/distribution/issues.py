@@ -1,0 +1,210 @@
+"""Issues by the names people use for them, their accounts, and what people decide about them."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from distributor.bulletin import reader
+from distributor.bulletin.model import Bulletin
+from distributor.delivery.ledger import acts, opening, queries
+from distributor.delivery.ledger.opening import NewLetter
+from distributor.delivery.ledger.queries import FrozenLetter, Progress
+from distributor.delivery.ledger.staging import Recipient, Staging
+from distributor.delivery.model.records import IssueRecord, IssueState
+from distributor.delivery.model.states import State
+from distributor.distribution.frozen import thaw
+from distributor.distribution.opening import headers_for
+from distributor.distribution.planning import merge_fields, resolve_routing
+from distributor.distribution.site import Site
+from distributor.errors import Finding, NotFoundError, RefusedError, Severity
+from distributor.i18n import _
+from distributor.recipients import loader
+from distributor.recipients.model import GroupName
+from distributor.render.letter import render_letter
+from distributor.render.message import Attachment, compile_letter
+from distributor.report.account import Account, account
+
+FAILED = (State.FAILED, State.BOUNCED)
+UNCERTAIN = (State.UNCERTAIN,)
+_REF = re.compile(r"(?:#(?P<id>\d+)|(?P<year>\d{4})-(?P<number>\d+)|(?P<total>\d+))(?:/(?P<sequence>\d+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The issue meant, and the *others* that the same name could mean (older ones of the same bulletin)."""
+
+    issue: IssueRecord
+    others: tuple[IssueRecord, ...]
+
+
+def find(site: Site, name: str) -> Found:
+    """The issue called *name*: total number (60, 60/2), year-number (2019-4), #id, or the bulletin's file.
+
+    Raises:
+        NotFoundError: no issue has that name, or issues of several mastheads have it; the choices are listed.
+    """
+    matches = _matches(site, name)
+    if not matches:
+        raise NotFoundError([_unknown(site, name)])
+    if len({issue.masthead for issue in matches}) > 1:
+        raise NotFoundError([_ambiguous(name, matches)])
+    return Found(matches[0], tuple(matches[1:]))
+
+
+def _matches(site: Site, name: str) -> list[IssueRecord]:
+    if match := _REF.fullmatch(name):
+        part = {key: int(text) for key, text in match.groupdict().items() if text}
+        return queries.find_issues(
+            site.ledger,
+            issue_id=part.get("id"),
+            year=part.get("year"),
+            number=part.get("number"),
+            total_number=part.get("total"),
+            sequence=part.get("sequence"),
+        )
+    path = Path(name)
+    if not path.is_file():
+        return []
+    return queries.find_issues(site.ledger, content_sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def _unknown(site: Site, name: str) -> Finding:
+    known = ", ".join(issue.ref for issue in recent(site)[:5])
+    message = _("there is no issue {name!r}").format(name=name)
+    remedy = _("known issues: {known}").format(known=known) if known else _("nothing has been sent from this site yet")
+    return Finding(Severity.ERROR, "no-issue", message, remedy=remedy)
+
+
+def _ambiguous(name: str, matches: Sequence[IssueRecord]) -> Finding:
+    choices = "; ".join(f"#{issue.id} {issue.masthead} ({issue.opened_at:%Y-%m-%d})" for issue in matches)
+    message = _("{name} may mean several issues: {choices}").format(name=name, choices=choices)
+    return Finding(Severity.ERROR, "ambiguous-issue", message, remedy=_("name one of them by its #number"))
+
+
+def recent(site: Site) -> list[IssueRecord]:
+    """All issues, newest first."""
+    return queries.find_issues(site.ledger)
+
+
+def overview(site: Site) -> list[tuple[IssueRecord, Progress]]:
+    """All issues with their progress, newest first."""
+    return [(issue, queries.progress(site.ledger, issue.id)) for issue in recent(site)]
+
+
+def unsettled(site: Site) -> list[IssueRecord]:
+    """Issues that still have deliveries to settle, oldest first."""
+    return queries.unsettled_issues(site.ledger)
+
+
+def account_of(site: Site, issue: IssueRecord) -> Account:
+    """What became of every delivery of *issue*."""
+    return account(issue, queries.account(site.ledger, issue.id), queries.omissions(site.ledger, issue.id))
+
+
+def pause(site: Site, issue: IssueRecord, reason: str) -> None:
+    """Stop sending *issue* until it is resumed; what is being handed over runs out.
+
+    Raises:
+        RefusedError: it is not open.
+    """
+    if not acts.pause(site.ledger, issue.id, actor=site.actor, reason=reason):
+        raise _wrong_state(site, issue)
+
+
+def resume(site: Site, issue: IssueRecord) -> bool:
+    """Open a paused issue again. False: it was open already (and delivering it is all that is wanted).
+
+    Raises:
+        RefusedError: it is cancelled.
+    """
+    if acts.resume(site.ledger, issue.id, actor=site.actor):
+        return True
+    if _current(site, issue).state is IssueState.OPEN:
+        return False
+    raise _wrong_state(site, issue)
+
+
+def cancel(site: Site, issue: IssueRecord, reason: str) -> int:
+    """Never send what is left of *issue*; returns how many deliveries that stopped.
+
+    Raises:
+        RefusedError: it is cancelled already.
+    """
+    stopped = acts.cancel(site.ledger, issue.id, actor=site.actor, reason=reason)
+    if stopped is None:
+        raise _wrong_state(site, issue)
+    return stopped
+
+
+def resend(site: Site, issue: IssueRecord, states: Sequence[State], reason: str) -> int:
+    """Queue again the deliveries of *issue* that are in *states*; returns how many.
+
+    Raises:
+        RefusedError: the issue is cancelled.
+    """
+    _refuse_cancelled(site, issue)
+    return acts.resend(site.ledger, issue.id, states, actor=site.actor, reason=reason)
+
+
+def resend_missing(site: Site, issue: IssueRecord) -> int:
+    """Queue those whom today's list has for the issue's imprint and the issue has not (补发); returns how many.
+
+    They get the issue's own letters, with its date, as a supplement.
+
+    Raises:
+        RefusedError: the issue is cancelled.
+        InputError: today's list cannot be used.
+    """
+    _refuse_cancelled(site, issue)
+    source = queries.frozen_source(site.ledger, issue.id)
+    bulletin = reader.read(source.content, issue.file)
+    frozen = {letter.group: letter for letter in queries.frozen_letters(site.ledger, issue.id)}
+    groups = [GroupName(name) for name in frozen]
+    roster = loader.load(site.settings.recipients)
+    resolution = resolve_routing(bulletin, roster, only=groups, allow_unresolved=bool(issue.unresolved))
+    letters = {name: _supplementary(site, issue, bulletin, letter, source) for name, letter in frozen.items()}
+    with Staging(resolution.candidates()) as staging:
+        return opening.add_supplement(site.ledger, issue.id, letters, staging, site.actor)
+
+
+def _supplementary(
+    site: Site, issue: IssueRecord, bulletin: Bulletin, frozen: FrozenLetter, source: queries.FrozenSource
+) -> NewLetter:
+    """The issue's own letter again; where each recipient had one of their own, it is made from the frozen sources."""
+    if not frozen.per_recipient:
+        return NewLetter(frozen.group, frozen.subject, frozen.compiled)
+    templates, groups = thaw(source.sources)
+    headers = headers_for(site, issue.sender, bulletin, issue.opened_at)
+    files = [Attachment(*file) for file in source.attachments]
+
+    def compiled(recipient: Recipient) -> bytes:
+        letter = render_letter(bulletin, groups[GroupName(frozen.group)], templates, fields=merge_fields(recipient))
+        return compile_letter(letter, headers, files).to_bytes()
+
+    return NewLetter(frozen.group, frozen.subject, b"", compiled)
+
+
+def _current(site: Site, issue: IssueRecord) -> IssueRecord:
+    (current,) = queries.find_issues(site.ledger, issue_id=issue.id)
+    return current
+
+
+def _refuse_cancelled(site: Site, issue: IssueRecord) -> None:
+    if _current(site, issue).state is IssueState.CANCELLED:
+        raise _wrong_state(site, issue)
+
+
+def _wrong_state(site: Site, issue: IssueRecord) -> RefusedError:
+    current = _current(site, issue)
+    texts = {
+        IssueState.OPEN: (_("issue {ref} is open"), _("nothing needs to be done")),
+        IssueState.PAUSED: (_("issue {ref} is paused already"), _("`distributor resume {ref}` goes on with it")),
+        IssueState.CANCELLED: (
+            _("issue {ref} was cancelled and stays so"),
+            _("to send the bulletin after all, open it again: `distributor send FILE --again REASON`"),
+        ),
+    }
+    message, remedy = (text.format(ref=current.ref) for text in texts[current.state])
+    return RefusedError([Finding(Severity.ERROR, f"issue-{current.state}", message, remedy=remedy)])

@@ -1,0 +1,137 @@
+"""From a plan to an open issue: everything is frozen in one transaction, before anything is sent."""
+
+import datetime as dt
+import mimetypes
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from distributor.bulletin.model import Bulletin
+from distributor.delivery.ledger import opening as ledger
+from distributor.delivery.ledger.opening import AlreadyOpenedError, NewIssue, NewLetter
+from distributor.delivery.ledger.queries import moment
+from distributor.delivery.ledger.staging import Recipient
+from distributor.delivery.model.records import IssueRecord
+from distributor.distribution.frozen import freeze, sha256
+from distributor.distribution.planning import Plan, merge_fields
+from distributor.distribution.site import Site
+from distributor.errors import Finding, InputError, Place, RefusedError, Severity
+from distributor.i18n import _
+from distributor.recipients.model import Group, GroupName
+from distributor.render.letter import render_letter
+from distributor.render.message import Attachment, Headers, compile_letter
+
+MAX_ATTACHMENT = 20 * 1024 * 1024
+
+
+def open_issue(
+    site: Site, plan: Plan, *, again: str | None = None, attach: Sequence[Path] = (), urgency: int = 0
+) -> IssueRecord:
+    """Freeze *plan* as an issue and queue its deliveries; nothing is sent yet.
+
+    Raises:
+        RefusedError: the same bulletin was opened before for one of the groups and *again* gives no reason.
+        InputError: an attachment cannot be read.
+        LedgerError: the ledger cannot be written; nothing was opened.
+    """
+    attachments = read_attachments(attach)
+    sources = freeze(plan.templates, plan.roster.groups)
+    bulletin = plan.bulletin
+    issue = NewIssue(
+        uid=secrets.token_hex(8),
+        masthead=bulletin.masthead or "",
+        number=bulletin.number,
+        total_number=bulletin.total_number,
+        year=bulletin.year or (bulletin.date.year if bulletin.date else None),
+        file=bulletin.file,
+        content=plan.content,
+        content_sha256=bulletin.sha256,
+        roster_sha256=plan.roster.sha256,
+        sources=sources,
+        templates_sha256=sha256(sources),
+        sender=site.settings.sender,
+        opened_by=site.actor,
+        again_reason=again,
+        unresolved=plan.resolution.unresolved,
+        attachments=tuple((file.filename, file.content_type, file.content) for file in attachments),
+        urgency=urgency,
+    )
+
+    def letters(opened_at: int) -> list[NewLetter]:
+        headers = headers_for(site, site.settings.sender, bulletin, moment(opened_at))
+        return [_new_letter(plan, name, headers, attachments) for name in plan.letters]
+
+    try:
+        return ledger.open_issue(site.ledger, issue, letters, plan.staging)
+    except AlreadyOpenedError as error:
+        raise _refused(error.earlier, site) from None
+
+
+def _new_letter(plan: Plan, name: GroupName, headers: Headers, attachments: Sequence[Attachment]) -> NewLetter:
+    letter, group = plan.letters[name], plan.roster.groups[name]
+    if letter.per_recipient:
+        return NewLetter(name, plan.subject(name), b"", _own_letter(plan, group, headers, attachments))
+    return NewLetter(name, plan.subject(name), compile_letter(letter, headers, attachments).to_bytes())
+
+
+def _own_letter(
+    plan: Plan, group: Group, headers: Headers, attachments: Sequence[Attachment]
+) -> Callable[[Recipient], bytes]:
+    def compiled(recipient: Recipient) -> bytes:
+        letter = render_letter(plan.bulletin, group, plan.templates, fields=merge_fields(recipient))
+        return compile_letter(letter, headers, attachments).to_bytes()
+
+    return compiled
+
+
+def headers_for(site: Site, sender: str, bulletin: Bulletin, date: dt.datetime) -> Headers:
+    """The headers that all of an issue's letters share."""
+    domain = sender.rpartition("@")[2]
+    return Headers(
+        sender=sender,
+        sender_name=bulletin.publisher or bulletin.masthead or "",
+        list_id=f"bulletin.{domain}",
+        date=date.astimezone(site.settings.timezone),
+        domain=domain,
+    )
+
+
+def read_attachments(paths: Iterable[Path]) -> list[Attachment]:
+    """The files as attachments, in order.
+
+    Raises:
+        InputError: files that cannot be read or are together larger than MAX_ATTACHMENT bytes.
+    """
+    attachments: list[Attachment] = []
+    findings = []
+    for path in paths:
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            text = _("the attachment cannot be opened: {error}").format(error=error.strerror or error)
+            findings.append(Finding(Severity.ERROR, "unreadable-attachment", text, Place(str(path))))
+            continue
+        guessed = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+        attachments.append(Attachment(path.name, guessed, content))
+    size = sum(len(attachment.content) for attachment in attachments)
+    if size > MAX_ATTACHMENT:
+        text = _("the attachments are {size} MB together; at most {most} MB can be sent")
+        message = text.format(size=size // 1024**2, most=MAX_ATTACHMENT // 1024**2)
+        findings.append(Finding(Severity.ERROR, "large-attachments", message, remedy=_("send a link instead")))
+    if findings:
+        raise InputError(findings)
+    return attachments
+
+
+def _refused(earlier: list[IssueRecord], site: Site) -> RefusedError:
+    newest = earlier[-1]
+    message = _("this bulletin was sent before: issue {ref}, opened {when} by {who}").format(
+        ref=newest.ref,
+        when=newest.opened_at.astimezone(site.settings.timezone).strftime("%Y-%m-%d %H:%M"),
+        who=newest.opened_by,
+    )
+    remedy = _(
+        "see `distributor report {ref}`; to reach only those it has missed: `distributor resend {ref} --missing`; "
+        "to send it to everybody once more: --again REASON"
+    ).format(ref=newest.ref)
+    return RefusedError([Finding(Severity.ERROR, "sent-before", message, remedy=remedy)])

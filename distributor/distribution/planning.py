@@ -1,0 +1,243 @@
+"""From one file to what would be sent: read, resolve, render, stage. Nothing is opened and nothing leaves."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self, TypeVar
+
+from distributor.bulletin import reader
+from distributor.bulletin.model import Bulletin
+from distributor.delivery.ledger.staging import Recipient, StagedGroup, Staging
+from distributor.distribution.site import Site
+from distributor.errors import Finding, InputError, Place, Severity
+from distributor.i18n import _, ngettext
+from distributor.recipients import loader, resolve
+from distributor.recipients.model import GroupName, Resolution, Roster
+from distributor.render.letter import Letter, MergeFields, fill, render_letter
+from distributor.settings import DEFAULT_SENDER, Settings
+
+T = TypeVar("T")
+TEMPLATE_SUFFIX = ".j2"
+# RFC 2606 and RFC 6761: names that no mail may ever be sent to.
+RESERVED = ("example", "test", "invalid", "localhost", "example.com", "example.net", "example.org")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `send` would do. Holds the staged recipients: close it, or use it as a context manager."""
+
+    bulletin: Bulletin
+    content: bytes
+    roster: Roster
+    resolution: Resolution
+    templates: Mapping[str, str]
+    letters: Mapping[GroupName, Letter]
+    staging: Staging
+    groups: tuple[StagedGroup, ...]
+    findings: tuple[Finding, ...]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.staging.close()
+
+    @property
+    def total(self) -> int:
+        """How many letters would be sent."""
+        return sum(group.addresses for group in self.groups)
+
+    @property
+    def questions(self) -> tuple[Finding, ...]:
+        """What a person must confirm before anything is sent."""
+        return tuple(finding for finding in self.findings if finding.severity is Severity.QUESTION)
+
+    def subject(self, group: str) -> str:
+        """The subject of the group's letter, as its first recipient reads it."""
+        letter = self.letters[GroupName(group)]
+        first = next(self.staging.recipients(group), None)
+        return fill(letter, merge_fields(first)).subject if first else letter.subject
+
+
+def merge_fields(recipient: Recipient) -> MergeFields:
+    """The values that the recipient's letter is filled with."""
+    return MergeFields(**recipient.fields)
+
+
+def read_bulletin(file: Path) -> tuple[bytes, Bulletin]:
+    """The file's bytes and what they say.
+
+    Raises:
+        InputError: the file cannot be opened or is not a bulletin.
+    """
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(reader.MAX_BYTES + 1)
+    except OSError as error:
+        finding = Finding(
+            Severity.ERROR,
+            "unreadable-bulletin",
+            _("the bulletin cannot be opened: {error}").format(error=error.strerror or error),
+            Place(str(file)),
+            _("check the file's name and that you may read it"),
+        )
+        raise InputError([finding]) from None
+    return content, reader.read(content, str(file))
+
+
+def read_templates(folder: Path) -> dict[str, str]:
+    """Every template of the site by name (``members.html.j2``).
+
+    Raises:
+        InputError: the folder or a template cannot be read as UTF-8.
+    """
+    sources, findings = {}, []
+    for path in sorted(folder.glob(f"*{TEMPLATE_SUFFIX}")):
+        try:
+            sources[path.name] = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            message = _("the template cannot be read: {error}").format(error=error)
+            findings.append(Finding(Severity.ERROR, "unreadable-template", message, Place(str(path))))
+    if not sources and not findings:
+        message = _("there are no templates in {folder}").format(folder=folder)
+        remedy = _("copy templates/ from a new site: `distributor init DIR`")
+        findings.append(Finding(Severity.ERROR, "no-templates", message, remedy=remedy))
+    if findings:
+        raise InputError(findings)
+    return sources
+
+
+def plan(site: Site, file: Path, *, only: Iterable[GroupName] = (), allow_unresolved: bool = False) -> Plan:
+    """Everything `send` would do with *file*, for the groups *only* (empty: all that the imprint names).
+
+    Raises:
+        InputError: every fault of bulletin, list and templates that was found, together.
+        RefusedError: the bulletin's secrecy marking forbids sending it.
+    """
+    findings: list[Finding] = []
+    content, bulletin = _collect(findings, lambda: read_bulletin(file)) or (b"", None)
+    roster = _collect(findings, lambda: loader.load(site.settings.recipients))
+    templates = _collect(findings, lambda: read_templates(site.settings.templates))
+    if bulletin is None or roster is None or templates is None:
+        raise InputError(findings)
+    resolution = resolve_routing(bulletin, roster, only=only, allow_unresolved=allow_unresolved)
+    letters = render_letters(bulletin, roster, resolution.groups, templates)
+    staging = Staging(resolution.candidates())
+    found = [*bulletin.findings, *roster.findings, *resolution.findings, *_shared(staging)]
+    found += _unsendable(site.settings, staging)
+    if errors := [finding for finding in found if finding.severity is Severity.ERROR]:
+        staging.close()
+        raise InputError(errors)
+    groups = tuple(staging.groups())
+    return Plan(bulletin, content, roster, resolution, templates, letters, staging, groups, tuple(found))
+
+
+def resolve_routing(
+    bulletin: Bulletin, roster: Roster, *, only: Iterable[GroupName] = (), allow_unresolved: bool = False
+) -> Resolution:
+    """Whom the bulletin's imprint reaches by this list."""
+    routing = (
+        (line.label, name.name, Place(bulletin.file, name.line)) for line in bulletin.routing for name in line.names
+    )
+    chosen = frozenset(only) or None
+    return resolve.resolve(routing, roster, allow_unresolved=allow_unresolved, only=chosen)
+
+
+def render_letters(
+    bulletin: Bulletin, roster: Roster, groups: Iterable[GroupName], templates: Mapping[str, str]
+) -> dict[GroupName, Letter]:
+    """One letter per group; the faults of all of them are reported together."""
+    findings: list[Finding] = []
+    letters = {}
+    for name in groups:
+        letter = _collect(findings, lambda group=roster.groups[name]: render_letter(bulletin, group, templates))
+        if letter is not None:
+            letters[name] = letter
+    if findings:
+        raise InputError(dict.fromkeys(findings))
+    return letters
+
+
+def preview(checked: Plan, out: Path) -> list[Path]:
+    """Write each group's letter, as its first recipient gets it, as HTML and text into *out*."""
+    written = []
+    out.mkdir(parents=True, exist_ok=True)
+    for group in checked.groups:
+        for path, text in _pages(checked, group.name, out):
+            path.write_text(text, encoding="utf-8")
+            written.append(path)
+    return written
+
+
+def _pages(checked: Plan, group: str, out: Path) -> Iterator[tuple[Path, str]]:
+    first = next(checked.staging.recipients(group), None)
+    if first is None:
+        return
+    letter = letter_for(checked, GroupName(group), merge_fields(first))
+    yield out / f"{group}.html", letter.html
+    yield out / f"{group}.txt", f"{letter.subject}\n\n{letter.text}"
+
+
+def letter_for(checked: Plan, group: GroupName, fields: MergeFields) -> Letter:
+    """The finished letter of one recipient."""
+    letter = checked.letters[group]
+    if letter.per_recipient:
+        return render_letter(checked.bulletin, checked.roster.groups[group], checked.templates, fields=fields)
+    return fill(letter, fields)
+
+
+def _collect(findings: list[Finding], step: Callable[[], T]) -> T | None:
+    """The step's result; its faults join the others, so that all of a site's faults are told at once."""
+    try:
+        return step()
+    except InputError as error:
+        if type(error) is not InputError:
+            raise
+        findings.extend(error.findings)
+        return None
+
+
+def _shared(staging: Staging) -> Iterator[Finding]:
+    total, first = staging.shared()
+    for shared in first:
+        names = "、".join(shared.serves)
+        if len(shared.groups) > 1:
+            text = _("{address} is reached as {groups}; it gets one letter, that of {group} (serves {names})")
+            message = text.format(
+                address=shared.address, groups="+".join(shared.groups), group=shared.group, names=names
+            )
+        else:
+            text = _("{address} serves {names}; it gets one letter")
+            message = text.format(address=shared.address, names=names)
+        yield Finding(Severity.WARNING, "shared-address", message)
+    if more := total - len(first):
+        yield Finding(Severity.WARNING, "shared-address", ngettext(
+            "{n} more address serves several contacts", "{n} more addresses serve several contacts", more
+        ).format(n=more))  # fmt: skip
+
+
+def _unsendable(settings: Settings, staging: Staging) -> Iterator[Finding]:
+    """Reserved domains stand for nobody: a real relay would refuse them, or worse."""
+    if settings.relay is None or settings.relay.on_loopback:
+        return
+    total, first = staging.addresses_in(RESERVED)
+    if total:
+        yield Finding(
+            Severity.ERROR,
+            "reserved-domain",
+            ngettext(
+                "{n} address is in a domain reserved for examples: {first}",
+                "{n} addresses are in domains reserved for examples: {first} …",
+                total,
+            ).format(n=total, first=", ".join(first)),
+            Place(str(settings.recipients)),
+            _("put real addresses into the list, or disable these contacts"),
+        )
+    if settings.sender == DEFAULT_SENDER:
+        yield Finding(
+            Severity.ERROR,
+            "no-sender",
+            _("there is no sender address"),
+            Place(str(settings.site / ".env")),
+            _("write DISTRIBUTOR_FROM=your-address into .env"),
+        )

@@ -1,0 +1,254 @@
+"""Proof before the real thing: a test letter to oneself, and whether every part of the site works."""
+
+import asyncio
+import dataclasses
+import datetime as dt
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from distributor.delivery.channels import smtp
+from distributor.delivery.ledger import migrate
+from distributor.delivery.ledger.database import Database
+from distributor.delivery.model.channel import Parcel, Phase, Reply, SessionError
+from distributor.delivery.model.records import DeliveryRecord
+from distributor.delivery.model.replies import Outcome, classify, provider_of
+from distributor.delivery.model.states import State
+from distributor.distribution.opening import headers_for, read_attachments
+from distributor.distribution.planning import (
+    Plan,
+    letter_for,
+    merge_fields,
+    read_templates,
+    render_letters,
+)
+from distributor.distribution.site import READ_TIMEOUT, Site, helo, mail_channel
+from distributor.errors import DistributorError
+from distributor.i18n import _, ngettext
+from distributor.recipients import loader
+from distributor.recipients.model import GroupName
+from distributor.render.message import compile_letter, message_id
+from distributor.report.reasons import explain
+from distributor.settings import DEFAULT_SENDER, Settings
+
+TEST_MARK = "【测试】"
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """What became of one group's test letter; *outbox* is set where it stayed on this machine."""
+
+    group: str
+    subject: str
+    sent: bool
+    reply: str
+    outbox: Path | None
+
+
+def send_to_self(site: Site, plan: Plan, address: str, attach: Sequence[Path] = ()) -> list[Test]:
+    """Send each group's letter, as its first recipient would get it, to *address* alone; opens no issue."""
+    files = read_attachments(attach)
+    headers = headers_for(site, site.settings.sender, plan.bulletin, dt.datetime.now(dt.UTC))
+    uid = secrets.token_hex(8)
+    parcels, subjects = [], []
+    for position, group in enumerate(plan.groups, 1):
+        first = next(plan.staging.recipients(group.name), None)
+        if first is None:
+            continue
+        fields = merge_fields(first)
+        letter = letter_for(plan, GroupName(group.name), fields)
+        letter = dataclasses.replace(letter, subject=TEST_MARK + letter.subject)
+        message = compile_letter(letter, headers, files).message(
+            delivery_id=position,
+            message_id=message_id(uid, position, 1, headers.domain),
+            address=address,
+            fields=fields,
+        )
+        parcels.append(Parcel(position, 1, headers.sender, address, message))
+        subjects.append((group.name, letter.subject))
+    with mail_channel(site.settings) as (channel, outbox):
+        replies = asyncio.run(_hand_over(channel, parcels))
+    return [
+        Test(group, subject, *_told(replies[parcel.delivery_id], address), outbox)
+        for (group, subject), parcel in zip(subjects, parcels, strict=True)
+    ]
+
+
+async def _hand_over(channel: smtp.SmtpChannel, parcels: Sequence[Parcel]) -> dict[int, Reply]:
+    """One session for all; whatever it did not get to has the reply that ended it."""
+    hand = _TestHand(list(parcels))
+    ended = Reply(Phase.CONNECT, None, None, _("the session ended before this letter's turn"))
+    try:
+        await channel.session(hand)
+    except SessionError as error:
+        ended = error.reply
+    return {parcel.delivery_id: ended for parcel in parcels} | hand.replies
+
+
+class _TestHand:
+    """A Hand with no ledger behind it: nothing is counted on, so nothing needs to be durable."""
+
+    def __init__(self, parcels: list[Parcel]) -> None:
+        self.parcels = parcels
+        self.replies: dict[int, Reply] = {}
+
+    async def take(self) -> Parcel | None:
+        return self.poll()
+
+    def poll(self) -> Parcel | None:
+        return self.parcels.pop(0) if self.parcels else None
+
+    async def mark(self, parcel: Parcel) -> bool:  # noqa: ARG002
+        return True
+
+    def settle(self, parcel: Parcel, reply: Reply) -> None:
+        self.replies[parcel.delivery_id] = reply
+
+    def give_back(self, parcel: Parcel) -> None:
+        self.parcels.insert(0, parcel)
+
+
+def _told(reply: Reply, address: str) -> tuple[bool, str]:
+    verdict = classify(reply, provider_of(reply.relay, address.rpartition("@")[2], reply.text))
+    sent = verdict.outcome is Outcome.SENT and reply.code is not None
+    record = DeliveryRecord(
+        id=0, group="", supplement=0, channel="mail", address=address, attempts=1, serves=(),
+        state=State.SENT if sent else State.FAILED, phase=reply.phase, code=reply.code, enhanced=reply.enhanced,
+        reply=reply.text, reason=verdict.reason, relay=reply.relay,
+    )  # fmt: skip
+    raw = f"{reply.code or ''} {reply.text}".strip()
+    return sent, raw if sent else f"{explain(record).sentence} ({raw})"
+
+
+class Health(StrEnum):
+    """How one part of the site is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One part of the site that doctor looked at."""
+
+    part: str
+    health: Health
+    message: str
+    remedy: str | None = None
+
+
+def doctor(settings: Settings) -> Iterator[Check]:
+    """Look at every part in turn: list, templates, ledger, sender, relay, broker. Sends nothing."""
+    parts: list[tuple[str, Callable[[Settings], Iterator[Check]]]] = [
+        (_("recipient list"), _check_list),
+        (_("templates"), _check_templates),
+        (_("ledger"), _check_ledger),
+        (_("sender"), _check_sender),
+        (_("relay"), _check_relay),
+        (_("broker"), _check_broker),
+    ]
+    for part, look in parts:
+        try:
+            for check in look(settings):
+                yield dataclasses.replace(check, part=part)
+        except DistributorError as error:
+            for finding in error.findings:
+                where = f"{finding.place}: " if finding.place else ""
+                yield Check(part, Health.ERROR, where + finding.message, finding.remedy)
+
+
+def _check_list(settings: Settings) -> Iterator[Check]:
+    roster = loader.load(settings.recipients)
+    text = _("{audiences} audiences, {units} units").format(audiences=len(roster.audiences), units=len(roster.units))
+    yield Check("", Health.OK, text)
+    for finding in roster.findings:
+        yield Check("", Health.WARNING, str(finding))
+
+
+def _check_templates(settings: Settings) -> Iterator[Check]:
+    templates = read_templates(settings.templates)
+    roster = loader.load(settings.recipients)
+    render_letters(_specimen(), roster, roster.groups, templates)
+    count = len(templates)
+    yield Check("", Health.OK, ngettext("{n} template", "{n} templates", count).format(n=count))
+
+
+def _check_ledger(settings: Settings) -> Iterator[Check]:
+    database = Database(settings.ledger)
+    try:
+        migrate.ready(database)
+        with database.write() as connection:
+            database.clock(connection)
+    finally:
+        database.close()
+    yield Check("", Health.OK, _("{kind}, can be written").format(kind=database.dialect))
+
+
+def _check_sender(settings: Settings) -> Iterator[Check]:
+    if settings.relay is not None and settings.sender == DEFAULT_SENDER:
+        remedy = _("write DISTRIBUTOR_FROM=your-address into .env")
+        yield Check("", Health.ERROR, _("there is no sender address"), remedy)
+        return
+    yield Check("", Health.OK, settings.sender)
+
+
+def _check_relay(settings: Settings) -> Iterator[Check]:
+    relay = settings.relay
+    if relay is None:
+        message = _("none is configured: letters stay in {outbox}, nobody is mailed").format(outbox=settings.outbox)
+        yield Check("", Health.WARNING, message, _("write DISTRIBUTOR_RELAY=smtps://user:password@host:465 into .env"))
+        return
+    proving = smtp.prove(
+        relay, helo=helo(relay), timeout=READ_TIMEOUT, ca_file=settings.ca_file, sender=settings.sender
+    )
+    try:
+        offer = asyncio.run(proving)
+    except SessionError as error:
+        said = f"{error.reply.code or ''} {error.reply.text}".strip()
+        message = _("{relay}, at {phase}: {said}").format(relay=relay, phase=error.reply.phase, said=said)
+        yield Check("", Health.ERROR, message, _phase_remedy(error.reply.phase))
+        return
+    yield Check("", Health.OK, _("{relay} answers; {offer}").format(relay=relay, offer=offer))
+
+
+def _phase_remedy(phase: Phase) -> str:
+    remedies = {
+        Phase.CONNECT: _("check host and port in DISTRIBUTOR_RELAY, and that a firewall lets you through"),
+        Phase.STARTTLS: _(
+            "the connection cannot be made secure: ask the provider for host and port, or try smtps://…:465"
+        ),
+        Phase.AUTH: _("check user and password (many providers want an app password, 授权码), percent-encoded"),
+        Phase.MAIL: _("the relay does not let this login send as DISTRIBUTOR_FROM: use the login's own address"),
+    }
+    return remedies.get(phase, _("show this answer to the administrator of the relay"))
+
+
+def _check_broker(settings: Settings) -> Iterator[Check]:
+    if settings.broker is None:
+        yield Check("", Health.OK, _("none is configured: `send` delivers by itself"))
+        return
+    warning = broker_warning(settings.broker)
+    yield warning or Check("", Health.OK, _("answers, and never evicts"))
+
+
+def broker_warning(url: str) -> Check | None:
+    """What is wrong with the Redis at *url*: not reachable, or one that may throw tasks away; None: nothing."""
+    import redis  # noqa: PLC0415  only sites with a broker pay for it
+
+    try:
+        with redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5) as client:
+            policy = client.info("memory").get("maxmemory_policy", "noeviction")
+    except (redis.RedisError, ValueError, OSError) as error:
+        remedy = _("check DISTRIBUTOR_BROKER and that Redis is running")
+        return Check("broker", Health.ERROR, _("does not answer: {error}").format(error=error), remedy)
+    if policy == "noeviction":
+        return None
+    return Check(
+        "broker",
+        Health.WARNING,
+        _("Redis may throw tasks away when its memory is full (maxmemory-policy {policy})").format(policy=policy),
+        _("run `redis-cli config set maxmemory-policy noeviction` and write it into redis.conf"),
+    )

@@ -1,0 +1,87 @@
+"""An opened site: its settings, its ledger, and who is acting on it."""
+
+import contextlib
+import getpass
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from distributor import settings as configuration
+from distributor.delivery.channels.sink import Sink
+from distributor.delivery.channels.smtp import SmtpChannel
+from distributor.delivery.ledger import migrate
+from distributor.delivery.ledger.database import Database
+from distributor.delivery.model.records import Actor
+from distributor.settings import Relay, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Settings, ledger and actor: what every use case is given. Close it when done."""
+
+    settings: Settings
+    ledger: Database
+    actor: Actor
+
+    def close(self) -> None:
+        self.ledger.close()
+
+
+def person() -> Actor:
+    """The login name of whoever runs this process."""
+    try:
+        name = getpass.getuser()
+    except (OSError, KeyError):
+        name = f"uid {os.getuid()}"
+    return Actor(name, socket.gethostname())
+
+
+def worker() -> Actor:
+    """This process as a worker."""
+    host = socket.gethostname()
+    return Actor(f"worker {os.getpid()}", host)
+
+
+@contextlib.contextmanager
+def open_site(explicit: str | None = None, actor: Actor | None = None) -> Iterator[Site]:
+    """The site of `--site`, DISTRIBUTOR_SITE or the working directory, its ledger ready for use.
+
+    Raises:
+        ConfigurationError: no site, or settings that cannot be used.
+        LedgerError: the ledger cannot be used, or wants `distributor ledger upgrade`.
+    """
+    settings = configuration.load(configuration.find_site(explicit))
+    site = Site(settings, Database(settings.ledger), actor or person())
+    try:
+        migrate.ready(site.ledger)
+        yield site
+    finally:
+        site.close()
+
+
+@contextlib.contextmanager
+def mail_channel(settings: Settings) -> Iterator[tuple[SmtpChannel, Path | None]]:
+    """The channel to the configured relay; without one, to a sink of our own whose folder comes with it."""
+    if settings.relay is not None:
+        yield _channel(settings, settings.relay), None
+        return
+    with Sink(settings.outbox) as sink:
+        yield _channel(settings, sink.relay), settings.outbox
+
+
+def helo(relay: Relay) -> str:
+    """The name given in EHLO (RFC 5321 4.1.1.1): ours, except to ourselves."""
+    return "localhost" if relay.on_loopback else socket.getfqdn()
+
+
+def _channel(settings: Settings, relay: Relay) -> SmtpChannel:
+
+    return SmtpChannel(
+        relay, helo=helo(relay), timeout=READ_TIMEOUT, deadline=SESSION_DEADLINE, ca_file=settings.ca_file
+    )
+
+
+READ_TIMEOUT = 60.0
+SESSION_DEADLINE = 300.0

@@ -1,0 +1,80 @@
+"""The Celery app: two bells. A task carries no data; it calls one function of distribution, which asks the ledger.
+
+A lost, doubled or late task changes nothing but timing. Settings that an administrator may change are in the site's
+celeryconfig.py; the broker's address comes from DISTRIBUTOR_BROKER.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from celery import Celery
+from celery.signals import worker_ready, worker_shutting_down
+
+from distributor import settings as configuration
+from distributor.distribution import delivering
+from distributor.distribution.proving import broker_warning
+from distributor.distribution.site import open_site, worker
+from distributor.errors import DistributorError
+
+IDLE = 2.0
+_running: set[Callable[[], None]] = set()
+
+
+def make_app() -> Celery:
+    """The app of the site that this process works for.
+
+    Raises:
+        ConfigurationError: there is no site, or its settings cannot be used.
+    """
+    site = configuration.find_site()
+    settings = configuration.load(site)
+    # `celery -A distributor.tasks` may be started anywhere; the site's celeryconfig.py is meant.
+    sys.path.insert(0, str(site))
+    made = Celery("distributor", broker=settings.broker)
+    made.config_from_object("celeryconfig")
+    return made
+
+
+try:
+    app = make_app()
+except DistributorError as error:
+    sys.exit(str(error))
+
+
+@app.task(name="distributor.deliver")
+def deliver() -> None:
+    """Deliver what is due; returns within seconds of idleness."""
+    with open_site(actor=worker()) as site:
+        delivering.deliver_due(site, idle=IDLE, on_start=_running.add)
+    _running.clear()
+
+
+@app.task(name="distributor.sweep")
+def sweep() -> None:
+    """Take back what dead workers held; ring if anything is waiting."""
+    with open_site(actor=worker()) as site:
+        delivering.sweep(site)
+
+
+def ring() -> None:
+    """Ask the workers to look at the ledger.
+
+    Raises:
+        ConfigurationError: the broker does not answer. What was opened is safe: the next sweep rings for it.
+    """
+    deliver.delay()
+
+
+@worker_ready.connect
+def _warn(**_sender: Any) -> None:
+    settings = configuration.load(configuration.find_site())
+    if settings.broker and (check := broker_warning(settings.broker)):
+        print(f"{check.message}\n    → {check.remedy}", file=sys.stderr)  # noqa: T201
+
+
+@worker_shutting_down.connect
+def _stop(**_sender: Any) -> None:
+    """A warm shutdown waits for the task; the task is told to finish what is in flight and give back the rest."""
+    for stop in list(_running):
+        stop()
