@@ -64,7 +64,7 @@ class Audience:
 
 @dataclass(frozen=True, slots=True)
 class Include:
-    """A CSV file of contacts. *read* streams it in file order, a unit's neighbouring rows together, at steady memory."""
+    """A CSV file of contacts. *read* streams it in file order, a unit's neighbouring rows together."""
 
     file: str
     sha256: str

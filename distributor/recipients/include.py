@@ -1,0 +1,281 @@
+"""CSV files of contacts, streamed: a million rows take no more memory than a hundred.
+
+A file is checked once, when the list is loaded (`open_include`); `Include.read` then trusts it, and raises if it is
+no longer the same. That is why no verdicts are kept on disk between runs: hashing a file and looking its verdict up
+would save a few microseconds a row of what is streamed, and staged, right afterwards anyway.
+
+RFC 4180 with a header row. UTF-8 with or without byte order mark, or GB18030 (what spreadsheets write in China).
+"""
+
+import codecs
+import csv
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby, islice
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from distributor.errors import Finding, InputError, Place, Severity
+from distributor.i18n import _
+from distributor.recipients.addresses import why_not_address
+from distributor.recipients.faults import Faults, is_reason, why_not_text
+from distributor.recipients.fields import bad_address, not_a_reason
+from distributor.recipients.model import Contact, Include, Unit
+
+MOST_FAULTS = 100
+COLUMNS = {
+    "unit": ("unit", "单位", "单位名称"),
+    "name": ("name", "contact", "联系人", "姓名"),
+    "email": ("email", "e-mail", "邮箱", "电子邮箱", "电子邮件"),
+    "role": ("role", "角色", "职责"),
+    "salutation": ("salutation", "称呼"),
+    "disabled": ("disabled", "停用", "停用原因"),
+    "note": ("note", "备注"),
+}
+REQUIRED = ("unit", "name", "email")
+
+_FIELD_OF = {name: field for field, names in COLUMNS.items() for name in names}
+_HEAD = 64 * 1024
+_LONGEST_LINE = 1024 * 1024
+_NEIGHBOURS = 1000  # contacts of one unit that are kept together; more of them come as a second unit of that name
+_NOT_CSV = {
+    b"PK\x03\x04": "xlsx",
+    b"\xd0\xcf\x11\xe0": "xls",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+
+
+class Row(NamedTuple):
+    """One contact as the file has it, without surrounding spaces; "" where nothing stands."""
+
+    unit: str
+    name: str
+    email: str
+    role: str
+    salutation: str
+    disabled: str
+
+
+_Record = tuple[int, list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """What the columns of a file mean. *get* picks the fields of a Row; cell number *width* stands for no column."""
+
+    width: int
+    get: Callable[[Sequence[str]], tuple[str, ...]]
+
+    def row(self, cells: list[str]) -> Row:
+        padded = (
+            cells + [""] * (self.width + 1 - len(cells)) if len(cells) <= self.width else [*cells[: self.width], ""]
+        )
+        return Row._make(map(str.strip, self.get(padded)))
+
+    def has_more(self, cells: list[str]) -> bool:
+        """Whether there is text in cells beyond the last column."""
+        return len(cells) > self.width and any(map(str.strip, cells[self.width :]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where the rows come from. *salutations* are those that recipients.yaml gives to units of the same name."""
+
+    path: Path
+    file: str
+    encoding: str
+    salutations: Mapping[str, str]
+
+
+def open_include(path: Path, file: str, salutations: Mapping[str, str]) -> Include:
+    """Check every row of the CSV file *path*, called *file* in messages.
+
+    A unit may be defined in recipients.yaml too: its contacts add up, and its salutation holds where a row gives none.
+
+    Raises:
+        InputError: the faults of the file by line, the first MOST_FAULTS of them and the number of the rest.
+    """
+    faults = Faults(file, MOST_FAULTS)
+    digest = hashlib.sha256()
+    contacts = 0
+    try:
+        with path.open("rb") as stream:
+            source = _Source(path, file, _encoding(stream, faults), salutations)
+            if not faults:
+                contacts = _check(_lines(stream, source.encoding, digest), faults)
+    except OSError as error:
+        message = _("the file cannot be opened: {error}").format(error=error.strerror or error)
+        faults.add("unreadable-include", None, message, _("check that you may read it"))
+    if faults:
+        raise InputError(faults.findings())
+    sha256 = digest.hexdigest()
+    return Include(file, sha256, contacts, lambda: _read(source, sha256))
+
+
+def _encoding(stream: BinaryIO, faults: Faults) -> str:
+    """UTF-8, or GB18030 if most lines with other than ASCII characters are no UTF-8.
+
+    The majority decides, so that one damaged byte in a file of UTF-8 does not make nonsense of all its names.
+    """
+    head = stream.read(_HEAD)
+    stream.seek(0)
+    for magic, kind in _NOT_CSV.items():
+        if head.startswith(magic):
+            message = _("this is no CSV file but {kind}").format(kind=kind)
+            faults.add("not-csv", None, message, _("save it as CSV with the encoding UTF-8"))
+    lines = head.split(b"\n")
+    whole = lines if len(head) < _HEAD else lines[:-1] or lines
+    telling = [line for line in whole if not line.isascii()]
+    valid = sum(_is_utf8(line) for line in telling)
+    return "utf-8" if head.startswith(codecs.BOM_UTF8) or 2 * valid >= len(telling) else "gb18030"
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _lines(stream: BinaryIO, encoding: str, digest: Any) -> Iterator[str]:
+    """Lines of text; what cannot be decoded becomes U+FFFD, which no name and no address may hold."""
+    first = True
+    while line := stream.readline(_LONGEST_LINE):
+        digest.update(line)
+        yield (line.removeprefix(codecs.BOM_UTF8) if first else line).decode(encoding, errors="replace")
+        first = False
+
+
+def _records(lines: Iterator[str], faults: Faults) -> Iterator[_Record]:
+    """Rows that are not blank, each with the line where it begins."""
+    reader = csv.reader(lines, strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            remedy = _('close every quote; a quote inside of a text is written twice: ""')
+            faults.add("bad-csv", line, _("this row is not CSV: {problem}").format(problem=error), remedy)
+            continue
+        if cells and any(map(str.strip, cells)):
+            yield line, cells
+
+
+def _check(lines: Iterator[str], faults: Faults) -> int:
+    """How many contacts there are; what is wrong with them goes to *faults*."""
+    records = _records(lines, faults)
+    header = _header(next(records, None), faults)
+    if header is None:
+        return 0
+    contacts = 0
+    for line, cells in records:
+        contacts += 1
+        row = header.row(cells)
+        if header.has_more(cells):
+            message = _("this row has more cells than there are columns")
+            faults.add("too-many-cells", line, message, _("put quotes around a text that holds a comma"))
+        elif not _fine(row):
+            _explain(row, line, faults)
+    return contacts
+
+
+def _header(record: _Record | None, faults: Faults) -> _Header | None:
+    """The meaning of the first row. None after a fault."""
+    if record is None:
+        faults.add("empty-file", None, _("the file is empty"), _columns_remedy())
+        return None
+    line, cells = record
+    names = [cell.strip().casefold() for cell in cells]
+    fields = [_FIELD_OF.get(name) for name in names]
+    for name, field in zip(names, fields, strict=True):
+        if name and field is None:
+            message = _("there is no column {name}").format(name=name)
+            faults.add("unknown-column", line, message, faults.did_you_mean(name, _FIELD_OF) or _columns_remedy())
+    for field in COLUMNS:
+        if fields.count(field) > 1:
+            message = _("two columns mean the same: {names}")
+            twice = ", ".join(name for name, which in zip(names, fields, strict=True) if which == field)
+            faults.add("duplicate-column", line, message.format(names=twice), _("delete one of them"))
+    for field in REQUIRED:
+        if field not in fields:
+            message = _("the column {name} is missing").format(name=COLUMNS[field][1])
+            faults.add("missing-column", line, message, _columns_remedy())
+    if faults:
+        return None
+    places = [fields.index(name) if name in fields else len(fields) for name in Row._fields]
+    return _Header(len(fields), itemgetter(*places))
+
+
+def _columns_remedy() -> str:
+    columns = ",".join(next(name for name in names if not name.isascii()) for names in COLUMNS.values())
+    return _("the first row names the columns, separated by commas: {columns}").format(columns=columns)
+
+
+def _fine(row: Row) -> bool:
+    return (
+        bool(row.unit and row.name and row.email)
+        and why_not_address(row.email) is None
+        and why_not_text("".join(row)) is None
+        and (not row.disabled or is_reason(row.disabled))
+    )
+
+
+def _explain(row: Row, line: int, faults: Faults) -> None:
+    """Everything that is wrong with a row."""
+    for field, value in zip(Row._fields, row, strict=True):
+        column = COLUMNS[field][1]
+        if not value and field in REQUIRED:
+            faults.add("missing-cell", line, _("the cell in the column {name} is empty").format(name=column))
+        elif value and (why := why_not_text(value)):
+            faults.add("bad-text", line, _("column {name}: {why}").format(name=column, why=why))
+        elif value and field == "email" and (why := why_not_address(value)):
+            bad_address(value, why, line, faults)
+        elif field == "disabled" and not is_reason(value):
+            not_a_reason(value, line, faults)
+
+
+def _read(source: _Source, sha256: str) -> Iterator[Unit]:
+    """The units of a file that has been checked; neighbouring rows of a unit come together.
+
+    Raises:
+        InputError: the file is gone, or is not the one that was checked.
+    """
+    digest = hashlib.sha256()
+    try:
+        with source.path.open("rb") as stream:
+            unexpected = Faults(source.file, MOST_FAULTS)
+            records = _records(_lines(stream, source.encoding, digest), unexpected)
+            header = _header(next(records, None), unexpected)
+            if header is not None:
+                yield from _units(source, ((line, header.row(cells)) for line, cells in records))
+    except OSError:
+        raise _changed(source) from None
+    if digest.hexdigest() != sha256:
+        raise _changed(source)
+
+
+def _changed(source: _Source) -> InputError:
+    message = _("the file was changed while it was read")
+    place = Place(source.file)
+    return InputError([Finding(Severity.ERROR, "changed-include", message, place, _("run the command again"))])
+
+
+def _units(source: _Source, rows: Iterator[tuple[int, Row]]) -> Iterator[Unit]:
+    def addressed(item: tuple[int, Row]) -> tuple[str, str]:
+        row = item[1]
+        return row.unit, row.salutation or source.salutations.get(row.unit, row.unit)
+
+    for (name, salutation), neighbours in groupby(rows, addressed):
+        while chunk := list(islice(neighbours, _NEIGHBOURS)):
+            contacts = tuple(_contact(source.file, line, row) for line, row in chunk)
+            yield Unit(name, salutation, contacts, contacts[0].place)
+
+
+def _contact(file: str, line: int, row: Row) -> Contact:
+    return Contact(row.unit, row.name, row.email, row.role or None, row.disabled or None, Place(file, line))

@@ -1,0 +1,240 @@
+"""recipients.yaml → Roster: the schema of the list. Every fault is found in one pass and told with file and line."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from distributor.errors import Finding, InputError, Place, Severity
+from distributor.i18n import _
+from distributor.recipients.faults import Faults
+from distributor.recipients.fields import Fields, entries_of, items_of, text_of, texts_of
+from distributor.recipients.include import open_include
+from distributor.recipients.model import Audience, Contact, Group, GroupName, Include, Roster, Unit
+from distributor.recipients.yaml_tree import MAX_BYTES, Items, Node, Text, parse
+
+_LIST = frozenset({"groups", "audiences", "units"})
+_GROUP = frozenset({"labels", "template", "subject", "greeting", "closing", "reply_to", "order"})
+_AUDIENCE = frozenset({"only", "units", "include"})
+_UNIT = frozenset({"salutation", "contacts"})
+_CONTACT = frozenset({"name", "email", "role", "disabled"})
+_ORDER = {name: str(position) for position, name in enumerate(GroupName, 1)}
+
+
+def load(path: Path) -> Roster:
+    """The recipient list in *path* and the CSV files it includes; these must lie in the same folder or below it.
+
+    Raises:
+        InputError: every fault of the list and its includes, by file and line.
+    """
+    faults = Faults(str(path))
+    data = _read(path, faults)
+    tree = parse(data, faults) if data is not None else None
+    if data is None or tree is None:
+        raise InputError(faults.findings())
+    return _ListReader(path, faults).roster(tree, data)
+
+
+def _read(path: Path, faults: Faults) -> bytes | None:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        message = _("the list cannot be opened: {error}").format(error=error.strerror or error)
+        faults.add("unreadable-list", None, message, _("check the file's name and that you may read it"))
+        return None
+
+
+def _regular_file(path: Path) -> Path | None:
+    """The file behind *path* and its links; None if there is none (or a folder, a pipe, a circle of links)."""
+    try:
+        found = path.resolve(strict=True)
+        return found if found.is_file() else None
+    except (OSError, RuntimeError):
+        return None
+
+
+class _ListReader:
+    """Reads one list; remembers what its parts say about one another."""
+
+    def __init__(self, path: Path, faults: Faults) -> None:
+        self.path = path
+        self.faults = faults
+        self.units: dict[str, Unit] = {}
+        self.includes: dict[str, Include | None] = {}
+        self.include_findings: list[Finding] = []
+        self.warnings: list[Finding] = []
+
+    def roster(self, tree: Node, data: bytes) -> Roster:
+        top = Fields(tree, _LIST, self.faults)
+        groups = dict(self._groups(top.required("groups")))
+        if (units := top.node("units")) is not None:
+            self.units.update(self._units(units))
+        audiences = dict(self._audiences(top.required("audiences")))
+        if self.faults or self.include_findings:
+            raise InputError([*self.faults.findings(), *self.include_findings])
+        self._unused(audiences)
+        findings = tuple(self.warnings)
+        return Roster(str(self.path), self._sha256(data), groups, audiences, self.units, findings)
+
+    def _sha256(self, data: bytes) -> str:
+        digest = hashlib.sha256(data)
+        for name, include in sorted(self.includes.items()):
+            digest.update(f"\n{name} {include.sha256 if include else ''}".encode())
+        return digest.hexdigest()
+
+    def _named(self, node: Node | None) -> Iterator[tuple[str, Text, Node]]:
+        """Entries whose keys are names that people chose."""
+        if node is not None:
+            for key, value in entries_of(node, self.faults).values():
+                # Text that YAML misreads has been reported while parsing; an empty or unclean name has not.
+                if text_of(Text(key.value, key.line, plain=False), self.faults):
+                    yield key.value, key, value
+
+    def _place(self, line: int) -> Place:
+        return Place(str(self.path), line)
+
+    def _warn(self, code: str, line: int, message: str) -> None:
+        self.warnings.append(Finding(Severity.WARNING, code, message, self._place(line)))
+
+    # Groups
+
+    def _groups(self, node: Node | None) -> Iterator[tuple[GroupName, Group]]:
+        labels: dict[str, int] = {}
+        for name, key, value in self._named(node):
+            if name in set(GroupName):
+                yield GroupName(name), self._group(GroupName(name), value, labels)
+            else:
+                message = _("there is no group {name}").format(name=name)
+                allowed = _("possible are: {keys}").format(keys=", ".join(GroupName))
+                self.faults.add("unknown-group", key.line, message, allowed)
+
+    def _group(self, name: GroupName, node: Node, labels: dict[str, int]) -> Group:
+        fields = Fields(node, _GROUP, self.faults)
+        self._check_order(name, fields.node("order"))
+        return Group(
+            name=name,
+            labels=tuple(self._labels(fields.required("labels"), labels)),
+            template=fields.text("template"),
+            subject=fields.text("subject"),
+            greeting=fields.prose("greeting"),
+            closing=fields.prose("closing"),
+            reply_to=fields.address("reply_to", required=False),
+            place=self._place(node.line),
+        )
+
+    def _check_order(self, name: GroupName, node: Node | None) -> None:
+        """A list may spell out which group comes first when an address is in two, but not change it."""
+        if node is not None and not (isinstance(node, Text) and node.value == _ORDER[name]):
+            order = " ".join(f"{group} {position}" for group, position in _ORDER.items())
+            message = _("the order of the groups is fixed: {order}").format(order=order)
+            self.faults.add("wrong-order", node.line, message, _("delete it, or write that number"))
+
+    def _labels(self, node: Node | None, seen: dict[str, int]) -> Iterator[str]:
+        for text in texts_of(node, self.faults) if node is not None else ():
+            if text.value in seen:
+                message = _("the label {name} stands here a second time (first in line {line})")
+                message = message.format(name=text.value, line=seen[text.value])
+                remedy = _("a label belongs to one group: delete it here or there")
+                self.faults.add("repeated-label", text.line, message, remedy)
+            seen.setdefault(text.value, text.line)
+            yield text.value
+
+    # Audiences
+
+    def _audiences(self, node: Node | None) -> Iterator[tuple[str, Audience]]:
+        for name, key, value in self._named(node):
+            fields = Fields(value, _AUDIENCE, self.faults)
+            yield (
+                name,
+                Audience(
+                    name=name,
+                    only=self._only(fields.node("only")),
+                    units=tuple(self._members(fields.node("units"))),
+                    includes=tuple(self._includes(fields.node("include"))),
+                    place=self._place(key.line),
+                ),
+            )
+
+    def _only(self, node: Node | None) -> GroupName | None:
+        name = text_of(node, self.faults) if node is not None else ""
+        if name in set(GroupName):
+            return GroupName(name)
+        if name and node is not None:
+            message = _("there is no group {name}").format(name=name)
+            allowed = _("possible are: {keys}").format(keys=", ".join(GroupName))
+            self.faults.add("unknown-group", node.line, message, allowed)
+        return None
+
+    def _members(self, node: Node | None) -> Iterator[str]:
+        seen: dict[str, int] = {}
+        for text in texts_of(node, self.faults) if node is not None else ():
+            if text.value in seen:
+                message = _("{name} stands here a second time (first in line {line})")
+                self._warn("repeated-unit", text.line, message.format(name=text.value, line=seen[text.value]))
+                continue
+            seen[text.value] = text.line
+            if text.value not in self.units:
+                self._unknown_unit(text)
+            yield text.value
+
+    def _unknown_unit(self, text: Text) -> None:
+        message = _("the unit {name} is not defined").format(name=text.value)
+        remedy = self.faults.did_you_mean(text.value, self.units)
+        self.faults.add("unknown-unit", text.line, message, remedy or _("define it under units"))
+
+    def _includes(self, node: Node | None) -> Iterator[Include]:
+        if node is None:
+            return
+        for item in items_of(node, self.faults) if isinstance(node, Items) else [node]:
+            if name := text_of(item, self.faults):
+                if name not in self.includes:
+                    self.includes[name] = self._include(name, item.line)
+                if (include := self.includes[name]) is not None:
+                    yield include
+
+    def _include(self, name: str, line: int) -> Include | None:
+        folder = self.path.parent.resolve()
+        if (path := _regular_file(folder / name)) is None:
+            message = _("there is no file {name} beside the list").format(name=name)
+            self.faults.add("missing-include", line, message, _("check the file's name"))
+            return None
+        if not path.is_relative_to(folder):
+            message = _("{name} lies outside the folder of the list").format(name=name)
+            self.faults.add("outside-include", line, message, _("put the file beside the list"))
+            return None
+        try:
+            return open_include(path, str(self.path.parent / name), self._salutations())
+        except InputError as error:
+            self.include_findings.extend(error.findings)
+            return None
+
+    def _salutations(self) -> Mapping[str, str]:
+        return {name: unit.salutation for name, unit in self.units.items() if unit.salutation != name}
+
+    # Units
+
+    def _units(self, node: Node) -> Iterator[tuple[str, Unit]]:
+        for name, key, value in self._named(node):
+            fields = Fields(value, _UNIT, self.faults)
+            salutation = fields.optional_text("salutation") or name
+            contacts = tuple(self._contacts(name, fields.required("contacts")))
+            yield name, Unit(name, salutation, contacts, self._place(key.line))
+
+    def _contacts(self, unit: str, node: Node | None) -> Iterator[Contact]:
+        for item in items_of(node, self.faults) if node is not None else ():
+            fields = Fields(item, _CONTACT, self.faults)
+            yield Contact(
+                unit=unit,
+                name=fields.text("name"),
+                email=fields.address("email") or "",
+                role=fields.optional_text("role"),
+                disabled=fields.reason("disabled"),
+                place=self._place(item.line),
+            )
+
+    def _unused(self, audiences: Mapping[str, Audience]) -> None:
+        used = {name for audience in audiences.values() for name in audience.units}
+        for name, unit in self.units.items():
+            if name not in used and unit.place.line:
+                message = _("no audience names the unit {name}: it gets nothing").format(name=name)
+                self._warn("unused-unit", unit.place.line, message)

@@ -1,0 +1,238 @@
+"""A strict reader of YAML: bytes to a tree of texts, items and tables, every node with its line.
+
+It is built on PyYAML's events, not on its nodes: events still show anchors, aliases and tags with their lines, need
+no recursion (a deep file cannot overflow the stack), and are several times as fast. Values stay text: nothing is
+turned into numbers, dates or booleans, and what PyYAML would turn into one can be told from text (`Text.kind`).
+"""
+
+import codecs
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from distributor.i18n import _
+from distributor.recipients.faults import Faults
+
+MAX_BYTES = 16 * 1024 * 1024
+MAX_NODES = 1_000_000
+MAX_DEPTH = 12
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_RESOLVERS: dict[str, list[tuple[str, Any]]] = yaml.SafeLoader.yaml_implicit_resolvers
+
+
+@dataclass(slots=True)
+class Text:
+    """A scalar as written; *plain* without quotes."""
+
+    value: str
+    line: int
+    plain: bool
+
+    @property
+    def kind(self) -> str | None:
+        """What YAML 1.1 takes it for, if not for text: bool, int, float, null, timestamp, merge or value."""
+        if self.plain:
+            for tag, pattern in _RESOLVERS.get(self.value[:1], ()):
+                if pattern.match(self.value):
+                    return tag.rpartition(":")[2]
+        return None
+
+
+@dataclass(slots=True)
+class Items:
+    """A sequence."""
+
+    line: int
+    nodes: list["Node"] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Table:
+    """A mapping; a key that stands there twice keeps its first value (and is a fault)."""
+
+    line: int
+    entries: dict[str, tuple[Text, "Node"]] = field(default_factory=dict)
+    key: Text | None = None
+
+
+@dataclass(slots=True)
+class Broken:
+    """Something that has been reported already, and is to be passed over in silence."""
+
+    line: int
+
+
+Node = Text | Items | Table | Broken
+
+
+class _StopError(Exception):
+    """The rest of the file cannot or shall not be read; the fault has been noted."""
+
+
+def parse(data: bytes, faults: Faults) -> Node | None:
+    """The tree of the only document in *data*. None if there is none, or if it cannot be read to its end.
+
+    Duplicate keys, anchors, aliases, tags and keys that are no text are noted in *faults*, as are bytes that are not
+    UTF-8 and files larger or deeper than any list (MAX_BYTES, MAX_NODES, MAX_DEPTH).
+    """
+    builder = _Builder(faults)
+    try:
+        for event in _events(_decode(data, faults), faults):
+            builder.feed(event)
+    except _StopError:
+        return None
+    if builder.root is None:
+        faults.add("empty-file", None, _("the file is empty"), _("copy a list from a new site: `distributor init DIR`"))
+    return builder.root
+
+
+def _decode(data: bytes, faults: Faults) -> str:
+    if len(data) > MAX_BYTES:
+        text = _("the file is larger than {most} MB").format(most=MAX_BYTES // 1024**2)
+        faults.add("too-large", None, text, _("move long lists into a CSV file: include: members.csv"))
+        raise _StopError
+    try:
+        text = data.removeprefix(codecs.BOM_UTF8).decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        faults.add("not-utf-8", line, _("the file is not UTF-8 text"), _("save it with the encoding UTF-8"))
+        raise _StopError from None
+    unreadable = list(yaml.reader.Reader.NON_PRINTABLE.finditer(text))
+    for found in unreadable:
+        message = _("there is a control character ({code})").format(code=f"U+{ord(found.group()):04X}")
+        faults.add("control-character", text.count("\n", 0, found.start()) + 1, message, _("delete it"))
+    if unreadable:
+        raise _StopError
+    return text
+
+
+def _events(text: str, faults: Faults) -> Iterator[Any]:
+    try:
+        yield from yaml.parse(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        mark: Any = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else None
+        message, remedy = _syntax(error, _line_of(text, line))
+        faults.add("bad-yaml", line, message, remedy)
+        raise _StopError from None
+
+
+def _line_of(text: str, line: int | None) -> str:
+    lines = text.splitlines()
+    return lines[line - 1] if line and line <= len(lines) else ""
+
+
+def _syntax(error: Any, line: str) -> tuple[str, str]:
+    """What the parser stumbled on, in the words of somebody who edits a list."""
+    problem = error.problem or ""
+    if "\t" in line[: len(line) - len(line.lstrip())]:
+        return _("the line is indented by a tab"), _("indent by spaces")
+    if "mapping values are not allowed" in problem:
+        return (
+            _("there is a colon where none can stand"),
+            _("check the indentation; put quotes around a text that holds a colon"),
+        )
+    if "end of stream" in problem or "expected ',' or" in problem:
+        opened = error.context_mark.line + 1 if error.context_mark else "?"
+        return (
+            _("a quote or bracket that was opened in line {line} is not closed").format(line=opened),
+            _("close it, or put the comma that is missing"),
+        )
+    if "did not find expected" in problem or "but found" in problem:
+        return (
+            _("this line does not fit to the ones above it"),
+            _("let entries that belong together begin in the same column"),
+        )
+    return _("this is not YAML: {problem}").format(problem=problem), _("put quotes around the text")
+
+
+class _Builder:
+    """Events in, tree out."""
+
+    def __init__(self, faults: Faults) -> None:
+        self.faults = faults
+        self.root: Node | None = None
+        self._open: list[Items | Table] = []
+        self._nodes = 0
+
+    def feed(self, event: Any) -> None:
+        """Take in the next event.
+
+        Raises:
+            _StopError: there are too many nodes, or too deep ones.
+        """
+        if isinstance(event, yaml.ScalarEvent):
+            self._attach(event, Text(event.value, event.start_mark.line + 1, event.implicit[0]))
+        elif isinstance(event, yaml.MappingStartEvent):
+            self._enter(event, Table(event.start_mark.line + 1))
+        elif isinstance(event, yaml.SequenceStartEvent):
+            self._enter(event, Items(event.start_mark.line + 1))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            self._open.pop()
+        elif isinstance(event, yaml.AliasEvent):
+            line = event.start_mark.line + 1
+            message = _("*{name} is an alias; the list uses none").format(name=event.anchor)
+            self.faults.add("alias", line, message, _("write the text again, or put it in quotes if it begins with *"))
+            self._place(Broken(line))
+
+    def _enter(self, event: Any, node: Items | Table) -> None:
+        if len(self._open) >= MAX_DEPTH:
+            self._stop("too-deep", node.line, _("the entries are nested too deeply"))
+        self._attach(event, node)
+        self._open.append(node)
+
+    def _attach(self, event: Any, node: Text | Items | Table) -> None:
+        if event.anchor is not None:
+            message = _("&{name} is an anchor; the list uses none").format(name=event.anchor)
+            self.faults.add("anchor", node.line, message, _("delete it, or put the text in quotes"))
+        if event.tag is not None:
+            message = _("{tag} is a tag; the list uses none").format(tag=event.tag)
+            self.faults.add("tag", node.line, message, _("delete it, or put the text in quotes"))
+        self._place(node)
+
+    def _place(self, node: Node) -> None:
+        self._nodes += 1
+        if self._nodes > MAX_NODES:
+            self._stop("too-large", node.line, _("there are more than {most} entries").format(most=MAX_NODES))
+        if not self._open:
+            if self.root is not None:
+                self._stop("second-document", node.line, _("a second document begins above this line (---)"))
+            self.root = node
+        elif isinstance(parent := self._open[-1], Items):
+            parent.nodes.append(node)
+        elif parent.key is None:
+            parent.key = self._key(node)
+        else:
+            key, parent.key = parent.key, None
+            self._entry(parent, key, node)
+
+    def _key(self, node: Node) -> Text:
+        if isinstance(node, Text):
+            if node.kind is not None and node.kind != "null":
+                message = _("YAML does not read {value} as text").format(value=node.value)
+                self.faults.add("not-text", node.line, message, quotes(node))
+            return node
+        if not isinstance(node, Broken):
+            self.faults.add("bad-key", node.line, _("what stands before a colon must be one text"))
+        # One of its own, so that two of them are no duplicates.
+        return Text(f"\0{self._nodes}", node.line, plain=False)
+
+    def _entry(self, table: Table, key: Text, node: Node) -> None:
+        if key.value in table.entries:
+            first = table.entries[key.value][0].line
+            message = _("{key} stands here a second time (first in line {line})").format(key=key.value, line=first)
+            self.faults.add("duplicate-key", key.line, message, _("put both together, or rename one"))
+        elif not key.value.startswith("\0"):
+            table.entries[key.value] = (key, node)
+
+    def _stop(self, code: str, line: int, message: str) -> None:
+        self.faults.add(code, line, message)
+        raise _StopError
+
+
+def quotes(text: Text) -> str:
+    """The remedy for a text that YAML takes for something else."""
+    return _('put quotes around it: "{value}"').format(value=text.value)
