@@ -4,19 +4,25 @@ A lost, doubled or late task changes nothing but timing. Settings that an admini
 celeryconfig.py; the broker's address comes from DISTRIBUTOR_BROKER.
 """
 
+import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from celery import Celery
+from celery.beat import EmbeddedService, Scheduler
 from celery.signals import worker_ready, worker_shutting_down
+from kombu.exceptions import OperationalError
 
 from distributor import settings as configuration
 from distributor.distribution import delivering
 from distributor.distribution.proving import broker_warning
 from distributor.distribution.site import open_site, worker
-from distributor.errors import DistributorError
+from distributor.errors import ConfigurationError, DistributorError, Finding, Severity
+from distributor.i18n import _
 
+CONFIG = "celeryconfig.py"
 IDLE = 2.0
 _running: set[Callable[[], None]] = set()
 
@@ -29,11 +35,18 @@ def make_app() -> Celery:
     """
     site = configuration.find_site()
     settings = configuration.load(site)
+    if not (site / CONFIG).is_file():
+        raise ConfigurationError([_no_config(site)])
     # `celery -A distributor.tasks` may be started anywhere; the site's celeryconfig.py is meant.
     sys.path.insert(0, str(site))
     made = Celery("distributor", broker=settings.broker)
     made.config_from_object("celeryconfig")
     return made
+
+
+def _no_config(site: Path) -> Finding:
+    message = _("there is no {name} in {folder}").format(name=CONFIG, folder=site)
+    return Finding(Severity.ERROR, "no-celeryconfig", message, remedy=_("copy it from a new site: `distributor init DIR`"))
 
 
 try:
@@ -63,7 +76,21 @@ def ring() -> None:
     Raises:
         ConfigurationError: the broker does not answer. What was opened is safe: the next sweep rings for it.
     """
-    deliver.delay()
+    try:
+        deliver.delay()
+    except OperationalError as error:
+        message = _("the broker does not answer: {error}").format(error=error)
+        remedy = _("check DISTRIBUTOR_BROKER and that Redis is running; `distributor doctor` tells more")
+        raise ConfigurationError([Finding(Severity.ERROR, "broker", message, remedy=remedy)]) from error
+
+
+def work() -> None:
+    """Be a worker, with the schedule's clock in a thread beside it, until SIGTERM or Ctrl-C."""
+    # A thread and its memory: no schedule file is left in the working directory, no child outlives a killed worker.
+    clock = EmbeddedService(app, thread=True, scheduler_cls=Scheduler)
+    clock.start()
+    name = f"distributor-{os.getpid()}@%h"
+    app.worker_main(["worker", "--loglevel=INFO", "--pool=threads", "--concurrency=1", "--hostname", name])
 
 
 @worker_ready.connect

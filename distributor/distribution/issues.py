@@ -1,8 +1,9 @@
 """Issues by the names people use for them, their accounts, and what people decide about them."""
 
+import contextlib
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +17,9 @@ from distributor.delivery.model.records import IssueRecord, IssueState
 from distributor.delivery.model.states import State
 from distributor.distribution.frozen import thaw
 from distributor.distribution.opening import headers_for
-from distributor.distribution.planning import merge_fields, resolve_routing
+from distributor.distribution.planning import merge_fields, resolve_routing, unsendable
 from distributor.distribution.site import Site
-from distributor.errors import Finding, NotFoundError, RefusedError, Severity
+from distributor.errors import Finding, InputError, NotFoundError, RefusedError, Severity
 from distributor.i18n import _
 from distributor.recipients import loader
 from distributor.recipients.model import GroupName
@@ -148,14 +149,26 @@ def resend(site: Site, issue: IssueRecord, states: Sequence[State], reason: str)
     return acts.resend(site.ledger, issue.id, states, actor=site.actor, reason=reason)
 
 
-def resend_missing(site: Site, issue: IssueRecord) -> int:
-    """Queue those whom today's list has for the issue's imprint and the issue has not (补发); returns how many.
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Whom an issue has missed (补发): staged, with the issue's own letters, and not queued yet."""
 
-    They get the issue's own letters, with its date, as a supplement.
+    issue: IssueRecord
+    letters: Mapping[str, NewLetter]
+    staging: Staging
+
+    @property
+    def total(self) -> int:
+        return len(self.staging)
+
+
+@contextlib.contextmanager
+def missing(site: Site, issue: IssueRecord) -> Iterator[Missing]:
+    """Those whom today's list has for the issue's imprint and the issue has not.
 
     Raises:
         RefusedError: the issue is cancelled.
-        InputError: today's list cannot be used.
+        InputError: today's list cannot be used, or holds addresses that no mail may be sent to.
     """
     _refuse_cancelled(site, issue)
     source = queries.frozen_source(site.ledger, issue.id)
@@ -166,7 +179,15 @@ def resend_missing(site: Site, issue: IssueRecord) -> int:
     resolution = resolve_routing(bulletin, roster, only=groups, allow_unresolved=bool(issue.unresolved))
     letters = {name: _supplementary(site, issue, bulletin, letter, source) for name, letter in frozen.items()}
     with Staging(resolution.candidates()) as staging:
-        return opening.add_supplement(site.ledger, issue.id, letters, staging, site.actor)
+        staging.discard(queries.address_keys(site.ledger, issue.id))
+        if faults := list(unsendable(site.settings, staging)):
+            raise InputError(faults)
+        yield Missing(issue, letters, staging)
+
+
+def resend_missing(site: Site, found: Missing) -> int:
+    """Queue *found* as a supplement of its issue: the issue's own letters, with its date; returns how many."""
+    return opening.add_supplement(site.ledger, found.issue.id, found.letters, found.staging, site.actor)
 
 
 def _supplementary(

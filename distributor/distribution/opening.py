@@ -35,9 +35,36 @@ def open_issue(
         LedgerError: the ledger cannot be written; nothing was opened.
     """
     attachments = read_attachments(attach)
-    sources = freeze(plan.templates, plan.roster.groups)
     bulletin = plan.bulletin
-    issue = NewIssue(
+    issue = _new_issue(site, plan, again, attachments, urgency)
+
+    def letters(opened_at: int) -> list[NewLetter]:
+        headers = headers_for(site, site.settings.sender, bulletin, moment(opened_at))
+        return [_new_letter(plan, name, headers, attachments) for name in plan.letters]
+
+    try:
+        return ledger.open_issue(site.ledger, issue, letters, plan.staging)
+    except AlreadyOpenedError as error:
+        raise _refused(error.earlier, site) from None
+
+
+def check_openable(site: Site, plan: Plan, *, again: str | None = None, attach: Sequence[Path] = ()) -> None:
+    """Raise what open_issue would raise, so that a person is not asked first and refused afterwards."""
+    attachments = read_attachments(attach)
+    if again is None:
+        issue = _new_issue(site, plan, again, attachments, 0)
+        with site.ledger.read() as connection:
+            earlier = ledger.earlier_issues(connection, issue, set(plan.letters))
+        if earlier:
+            raise _refused(earlier, site)
+
+
+def _new_issue(
+    site: Site, plan: Plan, again: str | None, attachments: Sequence[Attachment], urgency: int
+) -> NewIssue:
+    bulletin = plan.bulletin
+    sources = freeze(plan.templates, plan.roster.groups)
+    return NewIssue(
         uid=secrets.token_hex(8),
         masthead=bulletin.masthead or "",
         number=bulletin.number,
@@ -56,15 +83,6 @@ def open_issue(
         attachments=tuple((file.filename, file.content_type, file.content) for file in attachments),
         urgency=urgency,
     )
-
-    def letters(opened_at: int) -> list[NewLetter]:
-        headers = headers_for(site, site.settings.sender, bulletin, moment(opened_at))
-        return [_new_letter(plan, name, headers, attachments) for name in plan.letters]
-
-    try:
-        return ledger.open_issue(site.ledger, issue, letters, plan.staging)
-    except AlreadyOpenedError as error:
-        raise _refused(error.earlier, site) from None
 
 
 def _new_letter(plan: Plan, name: GroupName, headers: Headers, attachments: Sequence[Attachment]) -> NewLetter:

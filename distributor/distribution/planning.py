@@ -124,7 +124,7 @@ def plan(site: Site, file: Path, *, only: Iterable[GroupName] = (), allow_unreso
     letters = render_letters(bulletin, roster, resolution.groups, templates)
     staging = Staging(resolution.candidates())
     found = [*bulletin.findings, *roster.findings, *resolution.findings, *_shared(staging)]
-    found += _unsendable(site.settings, staging)
+    found += [*unsendable(site.settings, staging), *_nobody(bulletin, staging)]
     if errors := [finding for finding in found if finding.severity is Severity.ERROR]:
         staging.close()
         raise InputError(errors)
@@ -216,7 +216,13 @@ def _shared(staging: Staging) -> Iterator[Finding]:
         ).format(n=more))  # fmt: skip
 
 
-def _unsendable(settings: Settings, staging: Staging) -> Iterator[Finding]:
+def _nobody(bulletin: Bulletin, staging: Staging) -> Iterator[Finding]:
+    if len(staging) == 0:
+        message = _("nobody is left to send to: every contact is disabled, or the imprint does not name this group")
+        yield Finding(Severity.ERROR, "nobody", message, Place(bulletin.file), _("see `distributor check BULLETIN`"))
+
+
+def unsendable(settings: Settings, staging: Staging) -> Iterator[Finding]:
     """Reserved domains stand for nobody: a real relay would refuse them, or worse."""
     if settings.relay is None or settings.relay.on_loopback:
         return

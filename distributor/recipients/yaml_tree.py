@@ -113,7 +113,7 @@ def _events(text: str, faults: Faults) -> Iterator[Any]:
     try:
         yield from yaml.parse(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
-        mark: Any = error.problem_mark or error.context_mark
+        mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else None
         message, remedy = _syntax(error, _line_of(text, line))
         faults.add("bad-yaml", line, message, remedy)
@@ -164,16 +164,16 @@ class _Builder:
         Raises:
             _StopError: there are too many nodes, or too deep ones.
         """
+        line = event.start_mark.line + 1
         if isinstance(event, yaml.ScalarEvent):
-            self._attach(event, Text(event.value, event.start_mark.line + 1, event.implicit[0]))
+            self._attach(event, Text(event.value, line, event.implicit[0]))
         elif isinstance(event, yaml.MappingStartEvent):
-            self._enter(event, Table(event.start_mark.line + 1))
+            self._enter(event, Table(line))
         elif isinstance(event, yaml.SequenceStartEvent):
-            self._enter(event, Items(event.start_mark.line + 1))
+            self._enter(event, Items(line))
         elif isinstance(event, yaml.CollectionEndEvent):
             self._open.pop()
         elif isinstance(event, yaml.AliasEvent):
-            line = event.start_mark.line + 1
             message = _("*{name} is an alias; the list uses none").format(name=event.anchor)
             self.faults.add("alias", line, message, _("write the text again, or put it in quotes if it begins with *"))
             self._place(Broken(line))

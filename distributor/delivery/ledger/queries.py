@@ -212,6 +212,14 @@ def _delivery_from(row: Row[Any], serves: tuple[ServedRecord, ...]) -> DeliveryR
     )
 
 
+def address_keys(database: Database, issue_id: int) -> list[str]:
+    """The normalised addresses that the issue has a delivery for."""
+    with database.read() as connection:
+        return list(
+            connection.execute(sa.select(deliveries.c.address_key).where(deliveries.c.issue_id == issue_id)).scalars()
+        )
+
+
 def omissions(database: Database, issue_id: int) -> list[OmittedRecord]:
     """Whom the imprint reached and the issue did not write to."""
     query = sa.select(omitted).where(omitted.c.issue_id == issue_id).order_by(omitted.c.id)

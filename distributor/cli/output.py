@@ -1,0 +1,60 @@
+"""What the commands say: findings and sentences for people, one JSON document for programs."""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from distributor.errors import Finding, Severity
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_MARKS = {
+    Severity.ERROR: ("✗", "red"),
+    Severity.QUESTION: ("?", "magenta"),
+    Severity.WARNING: ("!", "yellow"),
+    Severity.NOTE: ("·", None),
+}
+_WIDTH_OF_FILES = 160
+
+
+def say(text: str = "", *, bold: bool = False, colour: str | None = None) -> None:
+    """One sentence to the person, on stderr."""
+    click.secho(text, err=True, bold=bold or None, fg=colour)
+
+
+def put_json(document: Mapping[str, Any]) -> None:
+    """The one JSON document of a command, on stdout."""
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def findings(found: Iterable[Finding]) -> None:
+    """Each finding as a paragraph on stderr: mark, place, message, remedy."""
+    for finding in found:
+        mark, colour = _MARKS[finding.severity]
+        click.echo(f"{click.style(mark, fg=colour, bold=True)} {finding}", err=True)
+
+
+def finding_json(finding: Finding) -> dict[str, Any]:
+    """A finding as the JSON documents show it."""
+    place = finding.place
+    return {
+        "severity": finding.severity.value,
+        "code": finding.code,
+        "message": finding.message,
+        "file": place.file if place else None,
+        "line": place.line if place else None,
+        "remedy": finding.remedy,
+    }
+
+
+def console(*, stderr: bool = False) -> "Console":
+    """Tables and bars for people; never reads markup into what bulletins and lists say. Wide where it is no terminal."""
+    from rich.console import Console  # noqa: PLC0415  half of the commands need no table
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else _WIDTH_OF_FILES
+    return Console(stderr=stderr, width=width, markup=False, highlight=False, emoji=False, soft_wrap=False)

@@ -1,0 +1,88 @@
+"""What `send` would do, as a person reads it before saying yes, and as JSON."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from distributor.bulletin.model import Bulletin
+from distributor.cli import output
+from distributor.delivery.ledger.staging import StagedGroup
+from distributor.distribution.planning import Plan
+from distributor.i18n import _, ngettext
+from distributor.settings import Settings
+
+
+def show(plan: Plan, settings: Settings, console: Console) -> None:
+    """Title, numbers and subject of each group, sender and relay, then warnings and questions."""
+    console.print(title(plan.bulletin), style="bold")
+    console.print(_numbers(plan))
+    console.print(_("Sender: {sender}").format(sender=settings.sender))
+    say_where_letters_go(settings, console)
+    output.findings(plan.findings)
+
+
+def title(bulletin: Bulletin) -> str:
+    """《开发区工作简报》 第4期 总第60期 2019-07-31 天津市开发区协会: as much of it as there is."""
+    parts = [
+        f"《{bulletin.masthead}》" if bulletin.masthead else None,
+        f"第{bulletin.number}期" if bulletin.number is not None else None,
+        f"总第{bulletin.total_number}期" if bulletin.total_number is not None else None,
+        bulletin.date.isoformat() if bulletin.date else None,
+        bulletin.publisher,
+    ]
+    return "  ".join(part for part in parts if part)
+
+
+def _numbers(plan: Plan) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("", _("units"), _("contacts"), _("letters"), _("disabled")):
+        table.add_column(heading, justify="right" if heading else "left")
+    table.add_column(_("subject"), overflow="fold")
+    for group in plan.groups:
+        numbers = (group.units, group.contacts, group.addresses, group.disabled)
+        table.add_row(group.name, *map(str, numbers), plan.subject(group.name) if group.addresses else "")
+    return table
+
+
+def say_where_letters_go(settings: Settings, console: Console) -> None:
+    """The relay; without one, that nobody is mailed, not to be overlooked."""
+    if settings.relay is not None:
+        console.print(_("Relay: {relay}").format(relay=settings.relay))
+        return
+    text = _("NOBODY WILL BE MAILED: no relay is set. The letters stay in {outbox}").format(outbox=settings.outbox)
+    console.print(text, style="black on yellow", soft_wrap=True)
+
+
+def letters(count: int) -> str:
+    """``27 letters``."""
+    return ngettext("{n} letter", "{n} letters", count).format(n=count)
+
+
+def document(plan: Plan, settings: Settings) -> dict[str, Any]:
+    """The JSON of `send --dry-run`."""
+    bulletin = plan.bulletin
+    return {
+        "schema": "distributor.plan/1",
+        "masthead": bulletin.masthead,
+        "number": bulletin.number,
+        "total_number": bulletin.total_number,
+        "date": bulletin.date.isoformat() if bulletin.date else None,
+        "sender": settings.sender,
+        "relay": str(settings.relay) if settings.relay else None,
+        "outbox": None if settings.relay else str(settings.outbox),
+        "letters": plan.total,
+        "groups": [group_json(group) | {"subject": plan.subject(group.name)} for group in plan.groups],
+        "findings": [output.finding_json(finding) for finding in plan.findings],
+    }
+
+
+def group_json(group: StagedGroup) -> dict[str, Any]:
+    """The numbers of one group."""
+    return {
+        "group": group.name,
+        "units": group.units,
+        "contacts": group.contacts,
+        "letters": group.addresses,
+        "disabled": group.disabled,
+    }

@@ -1,0 +1,29 @@
+"""`distributor preview`: each group's letter as files."""
+
+from pathlib import Path
+
+import click
+
+from distributor.cli import output
+from distributor.distribution import planning
+from distributor.distribution.site import open_site
+from distributor.i18n import _
+
+
+@click.command(
+    help=_(
+        "Write each group's letter, as its first recipient would get it, as HTML and as plain text into a folder, and "
+        "say where. Nothing is sent."
+    )
+)
+@click.argument("bulletin", metavar="BULLETIN", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--out", metavar="DIR", type=click.Path(path_type=Path), default=Path("preview"), show_default=True,
+    help=_("the folder to write into"),
+)  # fmt: skip
+@click.pass_obj
+def preview(site_name: str | None, bulletin: Path, out: Path) -> None:
+    with open_site(site_name) as site, planning.plan(site, bulletin) as plan:
+        output.findings(plan.findings)
+        for path in planning.preview(plan, out):
+            click.echo(path)

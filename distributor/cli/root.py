@@ -1,0 +1,70 @@
+"""The `distributor` command itself: global options, and subcommands that are imported only when they are used."""
+
+from importlib import import_module
+
+import click
+
+from distributor import __version__
+from distributor.i18n import LANGUAGES, _
+
+
+class LazyGroup(click.Group):
+    """A group whose commands live in modules of their own; listing them imports none."""
+
+    def __init__(self, *args: object, lazy: dict[str, tuple[str, str]], **kwargs: object) -> None:
+        """*lazy*: command name → (module of distributor.cli, one line that says what the command does)."""
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self.lazy = lazy
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(self.lazy)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in self.lazy:
+            return None
+        module = import_module(f"distributor.cli.{self.lazy[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section(_("Commands")):
+            formatter.write_dl([(name, line) for name, (_module, line) in self.lazy.items()])
+
+
+_COMMANDS = {
+    "init": ("init", _("make a new site: list, templates, settings, an example")),
+    "check": ("check", _("say what was read from a bulletin, whom it reaches and what is wrong")),
+    "preview": ("preview", _("write each group's letter as files to look at")),
+    "send": ("send", _("send a bulletin to everybody its imprint names")),
+    "status": ("status", _("how far the issues are")),
+    "report": ("report", _("who has an issue, who has not, why, and what next")),
+    "resend": ("resend", _("send once more to those who failed, are in doubt or were missed")),
+    "pause": ("decide", _("hold an issue")),
+    "resume": ("resume", _("go on with an issue")),
+    "cancel": ("decide", _("stop an issue for good")),
+    "doctor": ("doctor", _("is every part of the site well? Sends nothing")),
+    "worker": ("worker", _("deliver what is due, all the time")),
+    "sink": ("sink", _("a mail server that keeps every letter on this machine")),
+    "ledger": ("ledger", _("look after the ledger")),
+}
+
+_EXIT_CODES = _(
+    "Exit codes: 0 all sent; 1 some not sent, or in need of your decision; 2 wrong command or input, refused, or you "
+    "said no: nothing was done; 3 settings, relay, broker or ledger do not work; 4 some still waiting."
+)
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy=_COMMANDS,
+    help=_("Send official bulletins: one letter for every recipient, exactly once, every delivery accounted for."),
+    epilog=_EXIT_CODES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option("--site", metavar="DIR", help=_("the folder that holds recipients.yaml (default: here or above)"))
+@click.option("--lang", metavar="|".join(LANGUAGES), help=_("language of the program's own words"))
+@click.version_option(__version__, message="%(prog)s %(version)s", help=_("show the version"))
+@click.pass_context
+def distributor(ctx: click.Context, site: str | None, lang: str | None) -> None:  # noqa: ARG001
+    # --lang was obeyed by __main__, before the words above were chosen.
+    ctx.obj = site
