@@ -10,6 +10,7 @@ from pathlib import Path
 
 DOMAIN = "distributor"
 LANGUAGES = ("en", "zh_CN")
+CLICK = "click"
 LOCALE_DIR = Path(__file__).parent / "locale"
 
 _active: gettext_module.NullTranslations = gettext_module.NullTranslations()
@@ -27,6 +28,10 @@ def activate(explicit: str | None = None) -> str:
     global _active  # noqa: PLW0603  one process speaks one language
     language = language_from(explicit, os.environ)
     _active = gettext_module.translation(DOMAIN, LOCALE_DIR, [language], fallback=True)
+    # click asks Python's gettext for its own words (Usage, No such option …), in whatever domain is the process's.
+    os.environ["LANGUAGE"] = language
+    gettext_module.bindtextdomain(CLICK, LOCALE_DIR)
+    gettext_module.textdomain(CLICK)
     return language
 
 

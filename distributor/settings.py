@@ -3,7 +3,9 @@
 The environment beats .env. Secrets (the relay's password) live in values that never print themselves.
 """
 
+import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +18,9 @@ from distributor.errors import ConfigurationError, Finding, Place, Severity
 from distributor.i18n import _
 
 LIST_NAME = "recipients.yaml"
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 DEFAULT_SENDER = "bulletin@distributor.example"
+# One address and nothing else: it goes into a header and into the envelope. Whether it exists, the relay says.
+_SENDER = re.compile(r"[^\s@<>\"(),:;\[\]\\\x00-\x1f\x7f]+@[^\s@<>\"(),:;\[\]\\\x00-\x1f\x7f]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,10 @@ class Relay:
     @property
     def on_loopback(self) -> bool:
         """True where mail to it cannot leave this machine by itself."""
-        return self.host in LOOPBACK
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
@@ -49,7 +55,7 @@ class Settings:
     site: Path
     relay: Relay | None
     sender: str
-    ledger: str
+    ledger: str = field(repr=False)
     broker: str | None = field(repr=False)
     timezone: ZoneInfo
     uncertain: str
@@ -109,7 +115,7 @@ def load(site: Path, *, environ: Mapping[str, str] = os.environ) -> Settings:
     settings = Settings(
         site=site,
         relay=relay,
-        sender=reader.text("FROM") or _sender_of(relay),
+        sender=reader.sender("FROM") or _sender_of(relay),
         ledger=reader.text("LEDGER") or f"sqlite:///{site / 'distributor.sqlite3'}",
         broker=reader.text("BROKER"),
         timezone=reader.zone(),
@@ -119,7 +125,7 @@ def load(site: Path, *, environ: Mapping[str, str] = os.environ) -> Settings:
         retry_first=reader.seconds("RETRY_FIRST", 60),
         retry_most=reader.seconds("RETRY_MOST", 3600),
         expire_after=reader.seconds("EXPIRE_AFTER", 2 * 24 * 3600),
-        ca_file=Path(ca) if (ca := reader.text("CA_FILE")) else None,
+        ca_file=reader.existing_file("CA_FILE"),
     )
     if reader.findings:
         raise ConfigurationError(reader.findings)
@@ -136,9 +142,18 @@ class _Reader:
 
     def __init__(self, site: Path, environ: Mapping[str, str]) -> None:
         self.file = site / ".env"
-        self.dotenv = dotenv_values(self.file, interpolate=False) if self.file.is_file() else {}
         self.environ = environ
         self.findings: list[Finding] = []
+        self.dotenv = self._dotenv()
+
+    def _dotenv(self) -> dict[str, str | None]:
+        try:
+            return dotenv_values(self.file, interpolate=False) if self.file.is_file() else {}
+        except (OSError, UnicodeDecodeError) as error:
+            message = _("the settings cannot be read: {error}").format(error=error)
+            remedy = _("save the file as UTF-8, and let yourself read it")
+            self.findings.append(Finding(Severity.ERROR, "bad-env", message, Place(str(self.file)), remedy))
+            return {}
 
     def text(self, name: str) -> str | None:
         full = f"DISTRIBUTOR_{name}"
@@ -173,6 +188,22 @@ class _Reader:
                 _("write one of: {allowed}").format(allowed=", ".join(allowed)),
             )
         return text
+
+    def sender(self, name: str) -> str | None:
+        text = self.text(name)
+        if text and not _SENDER.fullmatch(text):
+            self.fault(
+                name,
+                _("DISTRIBUTOR_{name} is {value!r}, not an address").format(name=name, value=text),
+                _("write one address, without name and < >"),
+            )
+        return text
+
+    def existing_file(self, name: str) -> Path | None:
+        text = self.text(name)
+        if text and not Path(text).is_file():
+            self.fault(name, _("there is no file {value}").format(value=text), _("check the file's name"))
+        return Path(text) if text else None
 
     def zone(self) -> ZoneInfo:
         text = self.text("TZ") or "Asia/Shanghai"
@@ -215,7 +246,9 @@ def parse_relay(text: str) -> Relay:
         raise ValueError("not smtp://host:port")
     if parts.query or parts.fragment or (parts.username is None) != (parts.password is None):
         raise ValueError("not smtp://user:password@host:port")
-    port = parts.port or (465 if tls else 587 if parts.username else 25)
+    port = (465 if tls else 587 if parts.username else 25) if parts.port is None else parts.port
+    if port == 0:
+        raise ValueError("no port is 0")
     return Relay(
         host=parts.hostname,
         port=port,

@@ -46,7 +46,9 @@ def make_app() -> Celery:
 
 def _no_config(site: Path) -> Finding:
     message = _("there is no {name} in {folder}").format(name=CONFIG, folder=site)
-    return Finding(Severity.ERROR, "no-celeryconfig", message, remedy=_("copy it from a new site: `distributor init DIR`"))
+    return Finding(
+        Severity.ERROR, "no-celeryconfig", message, remedy=_("copy it from a new site: `distributor init DIR`")
+    )
 
 
 try:
@@ -57,15 +59,22 @@ except DistributorError as error:
 
 @app.task(name="distributor.deliver")
 def deliver() -> None:
-    """Deliver what is due; returns within seconds of idleness."""
+    """Deliver what is due; returns within seconds of idleness.
+
+    One bell wakes one worker. Where there is more to do than for one, it wakes the next, and so on.
+    """
     with open_site(actor=worker()) as site:
-        delivering.deliver_due(site, idle=IDLE, on_start=_running.add)
-    _running.clear()
+        if delivering.is_work_for_two(site):
+            ring()
+        try:
+            delivering.deliver_due(site, idle=IDLE, on_start=_running.add)
+        finally:
+            _running.clear()
 
 
 @app.task(name="distributor.sweep")
 def sweep() -> None:
-    """Take back what dead workers held; ring if anything is waiting."""
+    """Take back what dead workers held. The next bell delivers it."""
     with open_site(actor=worker()) as site:
         delivering.sweep(site)
 
@@ -87,10 +96,12 @@ def ring() -> None:
 def work() -> None:
     """Be a worker, with the schedule's clock in a thread beside it, until SIGTERM or Ctrl-C."""
     # A thread and its memory: no schedule file is left in the working directory, no child outlives a killed worker.
-    clock = EmbeddedService(app, thread=True, scheduler_cls=Scheduler)
+    clock: Any = EmbeddedService(app, thread=True, scheduler_cls=Scheduler)
     clock.start()
     name = f"distributor-{os.getpid()}@%h"
-    app.worker_main(["worker", "--loglevel=INFO", "--pool=threads", "--concurrency=1", "--hostname", name])
+    # Workers have nothing to tell one another: the ledger tells them all.
+    quiet = ("--without-gossip", "--without-mingle")
+    app.worker_main(["worker", "--loglevel=INFO", "--pool=threads", "--concurrency=1", "--hostname", name, *quiet])
 
 
 @worker_ready.connect

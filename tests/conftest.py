@@ -1,13 +1,14 @@
 """What tests of several rooms share: servers, fresh databases, the browser."""
 
 import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
 
-from tests import servers
+from tests import servers, sites
 
 _databases = itertools.count(1)
 
@@ -53,3 +54,18 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def chromium() -> Path:
     """A headless browser, for the few tests that look at letters."""
     return servers.find_chromium()
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the person who runs the tests reaches them; the program speaks English."""
+    for name in [name for name in os.environ if name.startswith("DISTRIBUTOR_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    monkeypatch.delenv("LANGUAGE", raising=False)
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> sites.Site:
+    """A new site with five units in two groups, whose letters stay in its outbox."""
+    return sites.Site(tmp_path / "site", monkeypatch, capsys)

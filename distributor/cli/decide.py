@@ -2,6 +2,7 @@
 
 import click
 
+from distributor.cli.asking import ask
 from distributor.cli.naming import find_issue
 from distributor.distribution import issues
 from distributor.distribution.site import open_site
@@ -25,10 +26,12 @@ def pause(site_name: str | None, issue: str, reason: str) -> None:
 @click.command(help=_("Stop ISSUE for good: whatever was not handed over yet is never sent."))
 @_ISSUE
 @_REASON
+@click.option("--yes", is_flag=True, help=_("do not ask"))
 @click.pass_obj
-def cancel(site_name: str | None, issue: str, reason: str) -> None:
+def cancel(site_name: str | None, issue: str, reason: str, yes: bool) -> None:
     with open_site(site_name) as site:
         found = find_issue(site, issue)
+        ask(_("Cancel issue {ref} for good?").format(ref=found.ref), yes=yes)
         stopped = issues.cancel(site, found, reason)
         text = ngettext(
             "Issue {ref} is cancelled; {n} letter was not sent.",

@@ -16,7 +16,7 @@ _MARKS = {Health.OK: ("✓", "green"), Health.WARNING: ("!", "yellow"), Health.E
 
 @click.command(
     help=_(
-        "Look at list, templates, ledger, sender, relay and broker. Connects and logs in to the relay, and sends nothing."
+        "Look at list, templates, ledger, sender, relay and broker. Connects and logs in to the relay; sends nothing."
     )
 )
 @click.option("--json", "as_json", is_flag=True, help=_("schema distributor.doctor/1: checks[part, health, message]"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 import distributor
-from distributor.errors import Finding, Place, RefusedError, Severity
+from distributor.errors import Finding, InputError, Place, RefusedError, Severity
 from distributor.i18n import _
 
 _LAID_DOWN = ("recipients.yaml", "celeryconfig.py", "templates", "examples")
@@ -21,10 +21,14 @@ def init(folder: Path) -> None:
     sources = [path for name in _LAID_DOWN for path in _files(skeleton / name)]
     targets = {folder / path.relative_to(skeleton): path for path in sources}
     _refuse_to_overwrite([*targets, folder / _DOTENV])
-    for target, source in targets.items():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
-    _write_private(folder / _DOTENV, _dotenv())
+    try:
+        for target, source in targets.items():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+        _write_private(folder / _DOTENV, _dotenv())
+    except OSError as error:
+        message = _("the site cannot be made: {error}").format(error=error.strerror or error)
+        raise InputError([Finding(Severity.ERROR, "unwritable-folder", message, Place(str(folder)))]) from None
     _say_what_next(folder)
 
 
@@ -88,7 +92,9 @@ def _dotenv() -> str:
         "Settings of this site. Take away the # before a line to use it; the environment beats this file.\n"
         "This file may hold a password: let nobody else read it. Then run `distributor doctor`."
     )
-    return "\n".join([_comment(head), *(f"\n{_comment(why)}\n#DISTRIBUTOR_{name}={value}" for name, value, why in settings), ""])
+    return "\n".join(
+        [_comment(head), *(f"\n{_comment(why)}\n#DISTRIBUTOR_{name}={value}" for name, value, why in settings), ""]
+    )
 
 
 def _comment(text: str) -> str:

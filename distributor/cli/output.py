@@ -1,5 +1,6 @@
 """What the commands say: findings and sentences for people, one JSON document for programs."""
 
+import datetime as dt
 import json
 import sys
 from collections.abc import Iterable, Mapping
@@ -7,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from distributor.delivery.model.records import IssueRecord
 from distributor.errors import Finding, Severity
+from distributor.settings import Settings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,8 +54,31 @@ def finding_json(finding: Finding) -> dict[str, Any]:
     }
 
 
+def issue_json(issue: IssueRecord) -> dict[str, Any]:
+    """An issue as the JSON documents show it; times in ISO 8601, UTC."""
+    return {
+        "id": issue.id,
+        "ref": issue.ref,
+        "masthead": issue.masthead,
+        "number": issue.number,
+        "total_number": issue.total_number,
+        "year": issue.year,
+        "file": issue.file,
+        "opened_at": issue.opened_at.isoformat(),
+        "opened_by": issue.opened_by,
+        "state": issue.state.value,
+        "state_reason": issue.state_reason,
+        "again_reason": issue.again_reason,
+    }
+
+
+def local(moment: dt.datetime, settings: Settings) -> str:
+    """A time as people read it, in the site's time zone."""
+    return moment.astimezone(settings.timezone).strftime("%Y-%m-%d %H:%M")
+
+
 def console(*, stderr: bool = False) -> "Console":
-    """Tables and bars for people; never reads markup into what bulletins and lists say. Wide where it is no terminal."""
+    """Tables and bars for people; reads no markup into what bulletins and lists say. Wide where it is no terminal."""
     from rich.console import Console  # noqa: PLC0415  half of the commands need no table
 
     stream = sys.stderr if stderr else sys.stdout

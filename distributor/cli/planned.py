@@ -16,7 +16,7 @@ from distributor.settings import Settings
 def show(plan: Plan, settings: Settings, console: Console) -> None:
     """Title, numbers and subject of each group, sender and relay, then warnings and questions."""
     console.print(title(plan.bulletin), style="bold")
-    console.print(_numbers(plan))
+    show_numbers(plan, console)
     console.print(_("Sender: {sender}").format(sender=settings.sender))
     say_where_letters_go(settings, console)
     output.findings(plan.findings)
@@ -34,15 +34,16 @@ def title(bulletin: Bulletin) -> str:
     return "  ".join(part for part in parts if part)
 
 
-def _numbers(plan: Plan) -> Table:
+def show_numbers(plan: Plan, console: Console) -> None:
+    """Units, contacts, letters and subject of each group."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("", _("units"), _("contacts"), _("letters"), _("disabled")):
         table.add_column(heading, justify="right" if heading else "left")
     table.add_column(_("subject"), overflow="fold")
     for group in plan.groups:
         numbers = (group.units, group.contacts, group.addresses, group.disabled)
-        table.add_row(group.name, *map(str, numbers), plan.subject(group.name) if group.addresses else "")
-    return table
+        table.add_row(group.name, *map(str, numbers), plan.subject(group.name))
+    console.print(table)
 
 
 def say_where_letters_go(settings: Settings, console: Console) -> None:

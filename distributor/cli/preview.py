@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
+from distributor import settings as configuration
 from distributor.cli import output
 from distributor.distribution import planning
-from distributor.distribution.site import open_site
 from distributor.i18n import _
 
 
@@ -23,7 +23,8 @@ from distributor.i18n import _
 )  # fmt: skip
 @click.pass_obj
 def preview(site_name: str | None, bulletin: Path, out: Path) -> None:
-    with open_site(site_name) as site, planning.plan(site, bulletin) as plan:
+    settings = configuration.load(configuration.find_site(site_name))
+    with planning.plan(settings, bulletin) as plan:
         output.findings(plan.findings)
         for path in planning.preview(plan, out):
             click.echo(path)

@@ -50,7 +50,12 @@ class Watch:
 
     def __init__(self) -> None:
         console = output.console(stderr=True)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[trouble]}"))
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[trouble]}"),
+        )
         self._bars = Bars(*columns, console=console) if console.is_terminal else None
         self._tasks: dict[str, TaskID] = {}
         self._line = ""
@@ -83,7 +88,8 @@ class Watch:
 
     def _say(self, progress: Progress) -> None:
         line = "; ".join(
-            f"{group} {settled(by_state)}/{sum(by_state.values())}" + (f" ({bad})" if (bad := trouble(by_state)) else "")
+            f"{group} {settled(by_state)}/{sum(by_state.values())}"
+            + (f" ({bad})" if (bad := trouble(by_state)) else "")
             for group, by_state in progress.states.items()
         )
         if line != self._line and (monotonic() - self._line_at >= _LINE_EVERY or not progress.unsettled):

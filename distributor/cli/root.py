@@ -54,6 +54,12 @@ _EXIT_CODES = _(
 )
 
 
+def _known(_ctx: click.Context, _parameter: click.Parameter, lang: str | None) -> str | None:
+    if lang is not None and not lang.lower().startswith(("en", "zh")):
+        raise click.BadParameter(_("the program speaks {languages}").format(languages=", ".join(LANGUAGES)))
+    return lang
+
+
 @click.group(
     cls=LazyGroup,
     lazy=_COMMANDS,
@@ -62,7 +68,10 @@ _EXIT_CODES = _(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option("--site", metavar="DIR", help=_("the folder that holds recipients.yaml (default: here or above)"))
-@click.option("--lang", metavar="|".join(LANGUAGES), help=_("language of the program's own words"))
+@click.option(
+    "--lang", metavar="|".join(LANGUAGES), callback=_known, is_eager=True,
+    help=_("language of the program's own words"),
+)  # fmt: skip
 @click.version_option(__version__, message="%(prog)s %(version)s", help=_("show the version"))
 @click.pass_context
 def distributor(ctx: click.Context, site: str | None, lang: str | None) -> None:  # noqa: ARG001

@@ -8,7 +8,7 @@ import click
 
 from distributor.cli import bell, output, planned
 from distributor.cli.asking import ask
-from distributor.cli.delivery import deliver_and_tell
+from distributor.cli.delivery import deliver_and_tell, waiting_at_most
 from distributor.delivery.model.records import IssueRecord
 from distributor.distribution import issues, opening, planning, proving
 from distributor.distribution.planning import Plan
@@ -29,6 +29,7 @@ class Wish:
     dry_run: bool
     yes: bool
     no_wait: bool
+    wait: int | None
     again: str | None
     attach: tuple[Path, ...]
     allow_unresolved: bool
@@ -59,6 +60,10 @@ def _given(_ctx: click.Context, _parameter: click.Parameter, reason: str | None)
 @click.option("--dry-run", is_flag=True, help=_("show what would happen, and stop"))
 @click.option("--yes", is_flag=True, help=_("do not ask: yes to the number of letters and to every question"))
 @click.option("--no-wait", is_flag=True, help=_("leave the sending to the workers (needs a broker)"))
+@click.option(
+    "--wait", type=click.IntRange(min=0), metavar="SECONDS",
+    help=_("how long to wait for letters that were put off (default: DISTRIBUTOR_WAIT, 15 minutes)"),
+)  # fmt: skip
 @click.option("--again", metavar="REASON", callback=_given, help=_("send the same bulletin once more, and why"))
 @click.option(
     "--attach", multiple=True, metavar="FILE", type=click.Path(path_type=Path), help=_("attach a file; may be repeated")
@@ -66,13 +71,14 @@ def _given(_ctx: click.Context, _parameter: click.Parameter, reason: str | None)
 @click.option("--allow-unresolved", is_flag=True, help=_("leave out names that the list does not have"))
 @click.option("--json", "as_json", is_flag=True, help=_("the result as JSON on stdout, words on stderr"))
 @click.pass_obj
-def send(site_name: str | None, **options: Any) -> int:
+def send(site_name: str | None, /, **options: Any) -> int:
     wish = Wish(**options)
-    with open_site(site_name) as site:
+    with open_site(site_name) as opened:
+        site = waiting_at_most(opened, wish.wait)
         if wish.no_wait and site.settings.broker is None:
             raise _nobody_else()
         only = [GroupName(name) for name in wish.groups]
-        with planning.plan(site, wish.bulletin, only=only, allow_unresolved=wish.allow_unresolved) as plan:
+        with planning.plan(site.settings, wish.bulletin, only=only, allow_unresolved=wish.allow_unresolved) as plan:
             planned.show(plan, site.settings, output.console(stderr=wish.as_json))
             if wish.to_self is not None:
                 return _to_self(site, plan, wish.to_self, wish)
@@ -137,8 +143,10 @@ def _told(test: Test, address: str) -> str:
 
 def _leave_to_workers(site: Site, issue: IssueRecord, wish: Wish) -> int:
     bell.ring(site, issue)
-    text = _("Issue {ref} is open and the workers are sending it. `distributor status {ref} --watch` shows how far it is.")
+    text = _(
+        "Issue {ref} is open and the workers are sending it. `distributor status {ref} --watch` shows how far it is."
+    )
     output.say(text.format(ref=issue.ref))
     if wish.as_json:
-        output.put_json({"schema": "distributor.send/1", "issue": issue_json(issue), "outcome": 0})
+        output.put_json({"schema": "distributor.send/1", "issue": output.issue_json(issue), "outcome": 0})
     return 0

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from distributor.delivery.engine.engine import Engine
+from distributor.delivery.engine.engine import SLICE, Engine
 from distributor.delivery.engine.judge import RetryPolicy
 from distributor.delivery.ledger import claims, queries
 from distributor.delivery.ledger.claims import Swept
@@ -134,6 +134,11 @@ async def _deliver_due(
     loop = asyncio.get_running_loop()
     on_start(lambda: _stop_from_outside(loop, engine.stop))
     await engine.run(idle=idle)
+
+
+def is_work_for_two(site: Site) -> bool:
+    """Whether more is due than one worker claims at once."""
+    return queries.count_due(site.ledger, at_most=SLICE + 1) > SLICE
 
 
 def _stop_from_outside(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

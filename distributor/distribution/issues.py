@@ -5,6 +5,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from distributor.bulletin import reader
@@ -94,6 +95,11 @@ def overview(site: Site) -> list[tuple[IssueRecord, Progress]]:
     return [(issue, queries.progress(site.ledger, issue.id)) for issue in recent(site)]
 
 
+def progress_of(site: Site, issue: IssueRecord) -> tuple[IssueRecord, Progress]:
+    """*issue* as it is now, and its progress."""
+    return _current(site, issue), queries.progress(site.ledger, issue.id)
+
+
 def unsettled(site: Site) -> list[IssueRecord]:
     """Issues that still have deliveries to settle, oldest first."""
     return queries.unsettled_issues(site.ledger)
@@ -161,6 +167,10 @@ class Missing:
     def total(self) -> int:
         return len(self.staging)
 
+    def first(self, count: int) -> Iterator[Recipient]:
+        """The first *count* of them."""
+        return islice(self.staging.recipients(), count)
+
 
 @contextlib.contextmanager
 def missing(site: Site, issue: IssueRecord) -> Iterator[Missing]:
@@ -201,7 +211,7 @@ def _supplementary(
     files = [Attachment(*file) for file in source.attachments]
 
     def compiled(recipient: Recipient) -> bytes:
-        letter = render_letter(bulletin, groups[GroupName(frozen.group)], templates, fields=merge_fields(recipient))
+        letter = render_letter(bulletin, groups[GroupName(frozen.group)], templates, merge_fields(recipient))
         return compile_letter(letter, headers, files).to_bytes()
 
     return NewLetter(frozen.group, frozen.subject, b"", compiled)

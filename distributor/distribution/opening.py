@@ -59,9 +59,7 @@ def check_openable(site: Site, plan: Plan, *, again: str | None = None, attach: 
             raise _refused(earlier, site)
 
 
-def _new_issue(
-    site: Site, plan: Plan, again: str | None, attachments: Sequence[Attachment], urgency: int
-) -> NewIssue:
+def _new_issue(site: Site, plan: Plan, again: str | None, attachments: Sequence[Attachment], urgency: int) -> NewIssue:
     bulletin = plan.bulletin
     sources = freeze(plan.templates, plan.roster.groups)
     return NewIssue(
@@ -96,7 +94,7 @@ def _own_letter(
     plan: Plan, group: Group, headers: Headers, attachments: Sequence[Attachment]
 ) -> Callable[[Recipient], bytes]:
     def compiled(recipient: Recipient) -> bytes:
-        letter = render_letter(plan.bulletin, group, plan.templates, fields=merge_fields(recipient))
+        letter = render_letter(plan.bulletin, group, plan.templates, merge_fields(recipient))
         return compile_letter(letter, headers, attachments).to_bytes()
 
     return compiled

@@ -8,12 +8,12 @@ from typing import Self, TypeVar
 from distributor.bulletin import reader
 from distributor.bulletin.model import Bulletin
 from distributor.delivery.ledger.staging import Recipient, StagedGroup, Staging
-from distributor.distribution.site import Site
 from distributor.errors import Finding, InputError, Place, Severity
 from distributor.i18n import _, ngettext
 from distributor.recipients import loader, resolve
 from distributor.recipients.model import GroupName, Resolution, Roster
-from distributor.render.letter import Letter, MergeFields, fill, render_letter
+from distributor.render.letter import render_letter
+from distributor.render.model import FinishedLetter, Letter, MergeFields
 from distributor.settings import DEFAULT_SENDER, Settings
 
 T = TypeVar("T")
@@ -53,10 +53,22 @@ class Plan:
         return tuple(finding for finding in self.findings if finding.severity is Severity.QUESTION)
 
     def subject(self, group: str) -> str:
-        """The subject of the group's letter, as its first recipient reads it."""
-        letter = self.letters[GroupName(group)]
-        first = next(self.staging.recipients(group), None)
-        return fill(letter, merge_fields(first)).subject if first else letter.subject
+        """The subject of the group's letter, as its first recipient reads it; "" where the group has none."""
+        first = self.first(group)
+        return self.letter(group, first).filled(first).subject if first else ""
+
+    def first(self, group: str) -> MergeFields | None:
+        """The values of the group's first recipient, whose letter stands for all in previews and tests."""
+        recipient = next(self.staging.recipients(group), None)
+        return merge_fields(recipient) if recipient else None
+
+    def letter(self, group: str, fields: MergeFields) -> Letter:
+        """The group's letter, fit for the recipient with *fields*."""
+        name = GroupName(group)
+        letter = self.letters[name]
+        if letter.per_recipient:
+            return render_letter(self.bulletin, self.roster.groups[name], self.templates, fields)
+        return letter
 
 
 def merge_fields(recipient: Recipient) -> MergeFields:
@@ -107,29 +119,34 @@ def read_templates(folder: Path) -> dict[str, str]:
     return sources
 
 
-def plan(site: Site, file: Path, *, only: Iterable[GroupName] = (), allow_unresolved: bool = False) -> Plan:
+def plan(settings: Settings, file: Path, *, only: Iterable[GroupName] = (), allow_unresolved: bool = False) -> Plan:
     """Everything `send` would do with *file*, for the groups *only* (empty: all that the imprint names).
 
     Raises:
-        InputError: every fault of bulletin, list and templates that was found, together.
+        InputError: every fault of bulletin, list and templates that was found, together with the warnings.
         RefusedError: the bulletin's secrecy marking forbids sending it.
     """
-    findings: list[Finding] = []
-    content, bulletin = _collect(findings, lambda: read_bulletin(file)) or (b"", None)
-    roster = _collect(findings, lambda: loader.load(site.settings.recipients))
-    templates = _collect(findings, lambda: read_templates(site.settings.templates))
+    faults: list[Finding] = []
+    content, bulletin = _collect(faults, lambda: read_bulletin(file)) or (b"", None)
+    roster = _collect(faults, lambda: loader.load(settings.recipients))
+    templates = _collect(faults, lambda: read_templates(settings.templates))
     if bulletin is None or roster is None or templates is None:
-        raise InputError(findings)
-    resolution = resolve_routing(bulletin, roster, only=only, allow_unresolved=allow_unresolved)
-    letters = render_letters(bulletin, roster, resolution.groups, templates)
+        raise InputError(faults)
+    resolution = _collect(
+        faults, lambda: resolve_routing(bulletin, roster, only=only, allow_unresolved=allow_unresolved)
+    )
+    groups = resolution.groups if resolution else roster.groups
+    letters = _collect(faults, lambda: render_letters(bulletin, roster, groups, templates))
+    if resolution is None or letters is None:
+        raise InputError([*faults, *bulletin.findings, *roster.findings])
     staging = Staging(resolution.candidates())
     found = [*bulletin.findings, *roster.findings, *resolution.findings, *_shared(staging)]
-    found += [*unsendable(site.settings, staging), *_nobody(bulletin, staging)]
-    if errors := [finding for finding in found if finding.severity is Severity.ERROR]:
+    found += [*unsendable(settings, staging), *_nobody(bulletin, staging)]
+    if any(finding.severity is Severity.ERROR for finding in found):
         staging.close()
-        raise InputError(errors)
-    groups = tuple(staging.groups())
-    return Plan(bulletin, content, roster, resolution, templates, letters, staging, groups, tuple(found))
+        raise InputError(found)
+    numbers = tuple(staging.groups())
+    return Plan(bulletin, content, roster, resolution, templates, letters, staging, numbers, tuple(found))
 
 
 def resolve_routing(
@@ -159,31 +176,30 @@ def render_letters(
 
 
 def preview(checked: Plan, out: Path) -> list[Path]:
-    """Write each group's letter, as its first recipient gets it, as HTML and text into *out*."""
+    """Write each group's letter, as its first recipient gets it, as HTML and text into *out*; returns the files.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
     written = []
-    out.mkdir(parents=True, exist_ok=True)
-    for group in checked.groups:
-        for path, text in _pages(checked, group.name, out):
-            path.write_text(text, encoding="utf-8")
-            written.append(path)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for group in checked.groups:
+            for path, text in _pages(checked, group.name, out):
+                path.write_text(text, encoding="utf-8")
+                written.append(path)
+    except OSError as error:
+        message = _("the folder cannot be written to: {error}").format(error=error.strerror or error)
+        finding = Finding(Severity.ERROR, "unwritable-folder", message, Place(str(out)), _("name another one: -o DIR"))
+        raise InputError([finding]) from None
     return written
 
 
 def _pages(checked: Plan, group: str, out: Path) -> Iterator[tuple[Path, str]]:
-    first = next(checked.staging.recipients(group), None)
-    if first is None:
-        return
-    letter = letter_for(checked, GroupName(group), merge_fields(first))
-    yield out / f"{group}.html", letter.html
-    yield out / f"{group}.txt", f"{letter.subject}\n\n{letter.text}"
-
-
-def letter_for(checked: Plan, group: GroupName, fields: MergeFields) -> Letter:
-    """The finished letter of one recipient."""
-    letter = checked.letters[group]
-    if letter.per_recipient:
-        return render_letter(checked.bulletin, checked.roster.groups[group], checked.templates, fields=fields)
-    return fill(letter, fields)
+    if first := checked.first(group):
+        letter: FinishedLetter = checked.letter(group, first).filled(first)
+        yield out / f"{group}.html", letter.html
+        yield out / f"{group}.txt", f"{letter.subject}\n\n{letter.text}"
 
 
 def _collect(findings: list[Finding], step: Callable[[], T]) -> T | None:

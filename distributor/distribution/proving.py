@@ -4,11 +4,13 @@ import asyncio
 import dataclasses
 import datetime as dt
 import secrets
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from distributor.bulletin import reader
 from distributor.delivery.channels import smtp
 from distributor.delivery.ledger import migrate
 from distributor.delivery.ledger.database import Database
@@ -17,23 +19,32 @@ from distributor.delivery.model.records import DeliveryRecord
 from distributor.delivery.model.replies import Outcome, classify, provider_of
 from distributor.delivery.model.states import State
 from distributor.distribution.opening import headers_for, read_attachments
-from distributor.distribution.planning import (
-    Plan,
-    letter_for,
-    merge_fields,
-    read_templates,
-    render_letters,
-)
+from distributor.distribution.planning import Plan, read_templates, render_letters
 from distributor.distribution.site import READ_TIMEOUT, Site, helo, mail_channel
-from distributor.errors import DistributorError
+from distributor.errors import DistributorError, Finding, InputError, Severity
 from distributor.i18n import _, ngettext
 from distributor.recipients import loader
-from distributor.recipients.model import GroupName
-from distributor.render.message import compile_letter, message_id
+from distributor.recipients.addresses import why_not_address
+from distributor.render.message import Attachment, Headers, compile_letter, message_id
 from distributor.report.reasons import explain
 from distributor.settings import DEFAULT_SENDER, Settings
 
 TEST_MARK = "【测试】"
+# Has everything that a template may show, so that doctor finds what would break in a letter.
+SPECIMEN = """试刊
+第1期
+（总第1期）
+编发单位
+2026年1月1日
+
+〈 栏目 〉
+
+标题
+
+正文。（来源：出处）
+
+送：某单位
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,32 +59,38 @@ class Test:
 
 
 def send_to_self(site: Site, plan: Plan, address: str, attach: Sequence[Path] = ()) -> list[Test]:
-    """Send each group's letter, as its first recipient would get it, to *address* alone; opens no issue."""
-    files = read_attachments(attach)
+    """Send each group's letter, as its first recipient would get it, to *address* alone; opens no issue.
+
+    Raises:
+        InputError: *address* is none, or an attachment cannot be read.
+    """
+    if why := why_not_address(address):
+        said = _("{email} is not an e-mail address: {why}").format(email=address, why=why)
+        raise InputError([Finding(Severity.ERROR, "bad-address", said)])
     headers = headers_for(site, site.settings.sender, plan.bulletin, dt.datetime.now(dt.UTC))
-    uid = secrets.token_hex(8)
-    parcels, subjects = [], []
-    for position, group in enumerate(plan.groups, 1):
-        first = next(plan.staging.recipients(group.name), None)
-        if first is None:
-            continue
-        fields = merge_fields(first)
-        letter = letter_for(plan, GroupName(group.name), fields)
-        letter = dataclasses.replace(letter, subject=TEST_MARK + letter.subject)
-        message = compile_letter(letter, headers, files).message(
-            delivery_id=position,
-            message_id=message_id(uid, position, 1, headers.domain),
-            address=address,
-            fields=fields,
-        )
-        parcels.append(Parcel(position, 1, headers.sender, address, message))
-        subjects.append((group.name, letter.subject))
+    letters = list(_test_letters(plan, headers, address, read_attachments(attach)))
     with mail_channel(site.settings) as (channel, outbox):
-        replies = asyncio.run(_hand_over(channel, parcels))
+        replies = asyncio.run(_hand_over(channel, [parcel for _group, _subject, parcel in letters]))
     return [
-        Test(group, subject, *_told(replies[parcel.delivery_id], address), outbox)
-        for (group, subject), parcel in zip(subjects, parcels, strict=True)
+        Test(group, subject, *_told(replies[parcel.delivery_id], address), outbox) for group, subject, parcel in letters
     ]
+
+
+def _test_letters(
+    plan: Plan, headers: Headers, address: str, files: Sequence[Attachment]
+) -> Iterator[tuple[str, str, Parcel]]:
+    """Group, subject and message of each test letter."""
+    uid = secrets.token_hex(8)
+    for position, group in enumerate(plan.groups, 1):
+        if fields := plan.first(group.name):
+            letter = plan.letter(group.name, fields)
+            letter = dataclasses.replace(letter, subject=letter.subject.prefixed(TEST_MARK))
+            identity = message_id(uid, position, 1, headers.domain)
+            message = compile_letter(letter, headers, files).message(
+                delivery_id=position, message_id=identity, address=address, fields=fields
+            )
+            subject = letter.subject.filled(fields.plain())
+            yield group.name, subject, Parcel(position, 1, headers.sender, address, message)
 
 
 async def _hand_over(channel: smtp.SmtpChannel, parcels: Sequence[Parcel]) -> dict[int, Reply]:
@@ -141,8 +158,9 @@ class Check:
 
 
 def doctor(settings: Settings) -> Iterator[Check]:
-    """Look at every part in turn: list, templates, ledger, sender, relay, broker. Sends nothing."""
+    """Look at every part in turn: settings, list, templates, ledger, sender, relay, broker. Sends nothing."""
     parts: list[tuple[str, Callable[[Settings], Iterator[Check]]]] = [
+        (_("settings"), _check_settings),
         (_("recipient list"), _check_list),
         (_("templates"), _check_templates),
         (_("ledger"), _check_ledger),
@@ -160,6 +178,17 @@ def doctor(settings: Settings) -> Iterator[Check]:
                 yield Check(part, Health.ERROR, where + finding.message, finding.remedy)
 
 
+def _check_settings(settings: Settings) -> Iterator[Check]:
+    file = settings.site / ".env"
+    if file.is_file() and (mode := stat.S_IMODE(file.stat().st_mode)) & 0o077:
+        message = _("others on this machine can read {file} (mode {mode:o}), and it may hold a password")
+        yield Check(
+            "", Health.WARNING, message.format(file=file, mode=mode), _("run `chmod 600 {file}`").format(file=file)
+        )
+    else:
+        yield Check("", Health.OK, str(settings.site))
+
+
 def _check_list(settings: Settings) -> Iterator[Check]:
     roster = loader.load(settings.recipients)
     text = _("{audiences} audiences, {units} units").format(audiences=len(roster.audiences), units=len(roster.units))
@@ -171,7 +200,7 @@ def _check_list(settings: Settings) -> Iterator[Check]:
 def _check_templates(settings: Settings) -> Iterator[Check]:
     templates = read_templates(settings.templates)
     roster = loader.load(settings.recipients)
-    render_letters(_specimen(), roster, roster.groups, templates)
+    render_letters(reader.read(SPECIMEN.encode(), "specimen"), roster, roster.groups, templates)
     count = len(templates)
     yield Check("", Health.OK, ngettext("{n} template", "{n} templates", count).format(n=count))
 

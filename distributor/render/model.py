@@ -38,6 +38,11 @@ class Merged:
             parts += (values[name], literal)
         return "".join(parts)
 
+    def prefixed(self, prefix: str) -> "Merged":
+        """The same with *prefix* before it."""
+        first, *others = self.literals
+        return Merged((prefix + first, *others), self.fields)
+
 
 @dataclass(frozen=True, slots=True)
 class Letter:
@@ -56,9 +61,7 @@ class Letter:
     def filled(self, fields: MergeFields) -> "FinishedLetter":
         """The letter as the recipient with *fields* reads it."""
         plain = fields.plain()
-        return FinishedLetter(
-            self.subject.filled(plain), self.html.filled(fields.escaped()), self.text.filled(plain)
-        )
+        return FinishedLetter(self.subject.filled(plain), self.html.filled(fields.escaped()), self.text.filled(plain))
 
 
 @dataclass(frozen=True, slots=True)

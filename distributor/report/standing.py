@@ -1,0 +1,43 @@
+"""How an issue stands as a whole, in one word: pure."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from distributor.delivery.model.records import IssueState
+from distributor.delivery.model.states import State
+
+
+class Standing(StrEnum):
+    """Never "complete" before every delivery is final and as it should be."""
+
+    PAUSED = "paused"
+    CANCELLED = "cancelled"
+    SENDING = "sending"
+    WAITING = "waiting"
+    DECISION = "decision"
+    INCOMPLETE = "incomplete"
+    COMPLETE = "complete"
+
+
+_MOVING = (State.QUEUED, State.CLAIMED, State.HANDING_OVER)
+_GOOD = frozenset({State.SENT, State.DELIVERED})
+
+
+def standing(state: IssueState, counts: Mapping[State, int]) -> Standing:
+    """How an issue with *counts* deliveries in each state stands.
+
+    WAITING: all that is left was put off. DECISION: nothing moves any more, and nobody knows of some whether they
+    arrived. INCOMPLETE: all are final, and some were not sent.
+    """
+    present = {each for each, count in counts.items() if count}
+    if state is IssueState.CANCELLED and not present & {State.HANDING_OVER}:
+        return Standing.CANCELLED
+    if state is IssueState.PAUSED and present & {*_MOVING, State.DEFERRED}:
+        return Standing.PAUSED
+    if present & set(_MOVING):
+        return Standing.SENDING
+    if State.DEFERRED in present:
+        return Standing.WAITING
+    if State.UNCERTAIN in present:
+        return Standing.DECISION
+    return Standing.COMPLETE if present <= _GOOD else Standing.INCOMPLETE
