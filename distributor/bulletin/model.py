@@ -1,14 +1,16 @@
 """The parsed bulletin (工作简报): masthead (报头), body (报核), imprint (报尾). Words as in GB/T 9704 and the trade."""
 
 import datetime as dt
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from distributor.errors import Finding
 
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """*title* as printed; *paragraphs* with page breaks joined; *source* without （来源：）; *line* counts from 1."""
+    """*title* as printed, "" where there is none; *paragraphs* with page breaks joined, never empty; *source* without
+    （来源：）, several with ； between; *line* counts from 1."""
 
     title: str
     paragraphs: tuple[str, ...]
@@ -44,7 +46,7 @@ class RoutingLine:
 
 @dataclass(frozen=True, slots=True)
 class Bulletin:
-    """What a bulletin file says. A field that the file does not state is None and has a finding in *findings*.
+    """What a bulletin file says. What it does not say is None; of what every bulletin should say *findings* tell.
 
     *secrecy* is the marking without inner spaces (``秘密``, ``内部资料``). *signer* is "" where 签发人 is printed
     and left empty, None where it is not printed. *supplement* is True for a 增刊. *sha256* is of the file's bytes.
@@ -71,3 +73,12 @@ class Bulletin:
     def titles(self) -> tuple[str, ...]:
         """Every article's title in order."""
         return tuple(article.title for section in self.sections for article in section.articles)
+
+
+def as_json(bulletin: Bulletin) -> dict[str, Any]:
+    """*bulletin* ready for JSON (schema distributor.bulletin/1): what was read, without file, hash and findings."""
+    document = asdict(bulletin)
+    for name in ("file", "sha256", "findings"):
+        del document[name]
+    document["date"] = bulletin.date.isoformat() if bulletin.date else None
+    return {"schema": "distributor.bulletin/1"} | document

@@ -9,7 +9,8 @@ from distributor.delivery.model.records import IssueRecord
 from distributor.distribution import delivering, issues
 from distributor.distribution.delivering import Ending, Watched
 from distributor.distribution.site import Site
-from distributor.i18n import _, ngettext
+from distributor.i18n import _
+from distributor.report.account import Account
 
 
 def deliver_and_tell(site: Site, issue: IssueRecord, *, as_json: bool) -> int:
@@ -18,7 +19,7 @@ def deliver_and_tell(site: Site, issue: IssueRecord, *, as_json: bool) -> int:
     current, _progress = issues.progress_of(site, issue)
     account = issues.account_of(site, current)
     accounts.show(account, site.settings, output.console(stderr=as_json))
-    _say_ending(site, current, watched)
+    _say_ending(site, account, watched)
     if as_json:
         output.put_json(_document(accounts.document(account), watched, accounts.outcome(account)))
     return accounts.outcome(account)
@@ -42,39 +43,13 @@ def _deliver(site: Site, issue: IssueRecord) -> Watched:
             return Watched(Ending.STOPPED, delivering.look(site, issue, watch))
 
 
-def _say_ending(site: Site, issue: IssueRecord, watched: Watched) -> None:
+def _say_ending(site: Site, account: Account, watched: Watched) -> None:
     """What happens to the letters that are still to be sent, if any; and how to go on."""
-    count = watched.progress.unsettled
-    texts = {
-        Ending.WAITING: ngettext(
-            "{n} letter is put off; the next attempt is at {time}. `distributor resume {ref}`, any later send or a "
-            "worker makes it.",
-            "{n} letters are put off; the next attempt is at {time}. `distributor resume {ref}`, any later send or a "
-            "worker makes it.",
-            count,
-        ),
-        Ending.PAUSED: ngettext(
-            "The issue is paused ({reason}); {n} letter waits. `distributor resume {ref}` goes on.",
-            "The issue is paused ({reason}); {n} letters wait. `distributor resume {ref}` goes on.",
-            count,
-        ),
-        Ending.STOPPED: _stopped(site, count),
-    }
-    if count and watched.ending in texts:
-        due = watched.progress.next_attempt
-        when = output.local(due, site.settings) if due else "–"
-        reason = issue.state_reason or _("no reason given")
-        output.say(texts[watched.ending].format(n=count, time=when, reason=reason, ref=issue.ref), bold=True)
-
-
-def _stopped(site: Site, count: int) -> str:
-    if site.settings.broker is not None:
-        return _("You stopped watching; the workers go on. `distributor status {ref} --watch` shows how far they are.")
-    return ngettext(
-        "Stopped: {n} letter stays queued. `distributor resume {ref}`, any later send or a worker delivers it.",
-        "Stopped: {n} letters stay queued. `distributor resume {ref}`, any later send or a worker delivers them.",
-        count,
-    )
+    if watched.ending is Ending.STOPPED and site.settings.broker is not None and watched.progress.unsettled:
+        text = _("You stopped watching; the workers go on. `distributor status {ref} --watch` shows how far they are.")
+        output.say(text.format(ref=account.issue.ref), bold=True)
+    elif text := accounts.waiting(account, site.settings):
+        output.say(text, bold=True)
 
 
 def _document(account: dict[str, Any], watched: Watched, outcome: int) -> dict[str, Any]:

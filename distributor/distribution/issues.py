@@ -14,7 +14,7 @@ from distributor.delivery.ledger import acts, opening, queries
 from distributor.delivery.ledger.opening import NewLetter
 from distributor.delivery.ledger.queries import FrozenLetter, Progress
 from distributor.delivery.ledger.staging import Recipient, Staging
-from distributor.delivery.model.records import IssueRecord, IssueState
+from distributor.delivery.model.records import DeliveryRecord, IssueRecord, IssueState
 from distributor.delivery.model.states import State
 from distributor.distribution.frozen import thaw
 from distributor.distribution.opening import headers_for
@@ -26,7 +26,7 @@ from distributor.recipients import loader
 from distributor.recipients.model import GroupName
 from distributor.render.letter import render_letter
 from distributor.render.message import Attachment, compile_letter
-from distributor.report.account import Account, account
+from distributor.report.account import Account, Tally, account
 
 FAILED = (State.FAILED, State.BOUNCED)
 UNCERTAIN = (State.UNCERTAIN,)
@@ -108,6 +108,11 @@ def unsettled(site: Site) -> list[IssueRecord]:
 def account_of(site: Site, issue: IssueRecord) -> Account:
     """What became of every delivery of *issue*."""
     return account(issue, queries.account(site.ledger, issue.id), queries.omissions(site.ledger, issue.id))
+
+
+def deliveries_of(site: Site, issue: IssueRecord) -> tuple[Tally, Iterator[DeliveryRecord]]:
+    """Every delivery of *issue*, streamed; and a tally that has its omissions and can count them as they pass."""
+    return Tally(issue, queries.omissions(site.ledger, issue.id)), queries.account(site.ledger, issue.id)
 
 
 def pause(site: Site, issue: IssueRecord, reason: str) -> None:

@@ -15,12 +15,13 @@ for _name in ("test", "invalid", "localhost"):
         email_validator.SPECIAL_USE_DOMAIN_NAMES.remove(_name)
 
 MAX_LENGTH = 254  # octets, RFC 5321 4.5.3.1.3 less the angle brackets
+MAX_LOCAL_PART = 64  # octets, RFC 5321 4.5.3.1.1
 
 # The plain ASCII addresses that nearly everybody has, fifty times as fast as email-validator. It may be narrower than
 # email-validator, never wider: no "xn--" or other labels with "--" in third place, no names that are special-use.
 _PLAIN = re.compile(
-    r"(?!.{255})"
-    r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*"
+    r"(?!.{255})(?![^@]{65})"
+    r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
     r"@(?:(?!..--)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+"
     r"(?!(?:arpa|local|onion)\Z)[a-z]{2,63}",
     re.ASCII | re.IGNORECASE,
@@ -31,13 +32,15 @@ def why_not_address(email: str) -> str | None:
     """Why *email* is no address that mail can be sent to, in a sentence; None if it is one."""
     if _PLAIN.fullmatch(email):
         return None
-    if len(email) > MAX_LENGTH:
-        return _("it is longer than {most} characters").format(most=MAX_LENGTH)
-    try:
-        email_validator.validate_email(email, check_deliverability=False)
-    except email_validator.EmailNotValidError as error:
-        return _usual_slip(email) or str(error)
-    return None
+    return _wide(email) or _usual_slip(email) or _too_long(email) or _invalid(email)
+
+
+def _wide(email: str) -> str | None:
+    """Full-width signs: two people would read it as one address, and mail systems as two."""
+    narrow = unicodedata.normalize("NFKC", email).replace("。", ".")
+    if narrow == unicodedata.normalize("NFC", email):
+        return None
+    return why_not_address(narrow) or _("it has full-width characters; write {address}").format(address=narrow)
 
 
 def _usual_slip(email: str) -> str | None:
@@ -46,12 +49,28 @@ def _usual_slip(email: str) -> str | None:
         return _("there are several addresses in it; write one contact for each")
     if "<" in email:
         return _("write the address alone, without name and < >")
-    if (narrow := unicodedata.normalize("NFKC", email)) != email and why_not_address(narrow) is None:
-        return _("it has full-width characters; write {address}").format(address=narrow)
     if any(map(str.isspace, email)):
         return _("there is a space in it")
     if "@" not in email:
         return _("there is no @ in it")
+    if email[-1] in ".,;:、":
+        return _("delete the {sign} at its end").format(sign=email[-1])
+    return None
+
+
+def _too_long(email: str) -> str | None:
+    if len(email.encode(errors="replace")) > MAX_LENGTH:
+        return _("it is longer than {most} bytes").format(most=MAX_LENGTH)
+    if len(email.rpartition("@")[0].encode(errors="replace")) > MAX_LOCAL_PART:
+        return _("the part before the @ is longer than {most} bytes").format(most=MAX_LOCAL_PART)
+    return None
+
+
+def _invalid(email: str) -> str | None:
+    try:
+        email_validator.validate_email(email, check_deliverability=False)
+    except email_validator.EmailNotValidError as error:
+        return str(error)
     return None
 
 
@@ -59,14 +78,16 @@ def address_key(email: str) -> str:
     """The normalised form of a valid address: two addresses with the same key get one letter.
 
     The domain in lower case and IDNA's ASCII form (RFC 5890), as DNS compares it. The local part too without regard
-    to case and width (NFKC, case folding): RFC 5321 2.4 leaves case to the receiving host, but in practice no host
-    has two mailboxes that differ in it, while lists have the same mailbox written in two ways.
+    to case: RFC 5321 2.4 leaves that to the receiving host, but in practice no host has two mailboxes that differ in
+    it, while lists have the same mailbox written in two ways.
+
+    Raises:
+        ValueError: the domain is none.
     """
     if email.isascii():
         return email.lower()
     local, _at, domain = email.rpartition("@")
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", local).casefold())
-    return f"{folded}@{_ascii_domain(domain)}"
+    return f"{unicodedata.normalize('NFKC', local.casefold())}@{_ascii_domain(domain)}"
 
 
 @lru_cache(maxsize=4096)

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterable
 
 from distributor.errors import Finding, Place, Severity
@@ -17,6 +18,8 @@ _CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
 _INVISIBLE = r"\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff"
 _DAMAGED = r"\ufffd\ud800-\udfff"
 _FORBIDDEN = re.compile(f"[{_CONTROL}{_INVISIBLE}{_DAMAGED}]")
+# Spaces, and quotes and brackets in all their forms.
+_SIGNS = re.compile(r"[\s\"'“”‘’「」『』《》〈〉<>()\[\]〔〕【】·•・]")
 # Answers to "is it disabled?"; a reason was asked for, and 否 taken as one would silently leave somebody out.
 _YES_OR_NO = frozenset(["是", "否", "有", "无", "yes", "no", "y", "n", "true", "false", "on", "off", "0", "1"])
 
@@ -58,11 +61,22 @@ class Faults:
 
 
 def nearest(word: str, known: Iterable[str]) -> list[str]:
-    """Up to three of *known* that look like *word*, the nearest first."""
+    """Up to three of *known* that look like *word*, the nearest first.
+
+    Signs that are easily typed in another form (quotes, brackets, full-width letters) and spaces count for nothing.
+    """
     if len(word) > _LONGEST_SUGGESTION:
         return []
-    short = [name for name in known if len(name) <= _LONGEST_SUGGESTION]
-    return difflib.get_close_matches(word, short, n=3, cutoff=0.5)
+    by_look: dict[str, list[str]] = {}
+    for name in known:
+        if len(name) <= _LONGEST_SUGGESTION:
+            by_look.setdefault(_look(name), []).append(name)
+    near = difflib.get_close_matches(_look(word), by_look, n=3, cutoff=0.5)
+    return [name for look in near for name in by_look[look]][:3]
+
+
+def _look(name: str) -> str:
+    return _SIGNS.sub("", unicodedata.normalize("NFKC", name)).casefold()
 
 
 def why_not_text(value: str) -> str | None:

@@ -63,13 +63,17 @@ class _ListReader:
         self.includes: dict[str, Include | None] = {}
         self.include_findings: list[Finding] = []
         self.warnings: list[Finding] = []
+        self.units_are_defined = False
 
     def roster(self, tree: Node, data: bytes) -> Roster:
         top = Fields(tree, _LIST, self.faults)
         groups = dict(self._groups(top.required("groups")))
         if (units := top.node("units")) is not None:
+            self.units_are_defined = True
             self.units.update(self._units(units))
         audiences = dict(self._audiences(top.required("audiences")))
+        if any(audience.units for audience in audiences.values()):
+            top.required("units")
         if self.faults or self.include_findings:
             raise InputError([*self.faults.findings(), *self.include_findings])
         self._unused(audiences)
@@ -93,20 +97,20 @@ class _ListReader:
     def _place(self, line: int) -> Place:
         return Place(str(self.path), line)
 
-    def _warn(self, code: str, line: int, message: str) -> None:
-        self.warnings.append(Finding(Severity.WARNING, code, message, self._place(line)))
-
     # Groups
 
     def _groups(self, node: Node | None) -> Iterator[tuple[GroupName, Group]]:
         labels: dict[str, int] = {}
         for name, key, value in self._named(node):
-            if name in set(GroupName):
-                yield GroupName(name), self._group(GroupName(name), value, labels)
-            else:
-                message = _("there is no group {name}").format(name=name)
-                allowed = _("possible are: {keys}").format(keys=", ".join(GroupName))
-                self.faults.add("unknown-group", key.line, message, allowed)
+            if (group := self._group_name(name, key.line)) is not None:
+                yield group, self._group(group, value, labels)
+
+    def _group_name(self, name: str, line: int) -> GroupName | None:
+        if name in set(GroupName):
+            return GroupName(name)
+        message = _("there is no group {name}").format(name=name)
+        self.faults.add("unknown-group", line, message, _("possible are: {keys}").format(keys=", ".join(GroupName)))
+        return None
 
     def _group(self, name: GroupName, node: Node, labels: dict[str, int]) -> Group:
         fields = Fields(node, _GROUP, self.faults)
@@ -156,24 +160,20 @@ class _ListReader:
             )
 
     def _only(self, node: Node | None) -> GroupName | None:
-        name = text_of(node, self.faults) if node is not None else ""
-        if name in set(GroupName):
-            return GroupName(name)
-        if name and node is not None:
-            message = _("there is no group {name}").format(name=name)
-            allowed = _("possible are: {keys}").format(keys=", ".join(GroupName))
-            self.faults.add("unknown-group", node.line, message, allowed)
-        return None
+        if node is None or not (name := text_of(node, self.faults)):
+            return None
+        return self._group_name(name, node.line)
 
     def _members(self, node: Node | None) -> Iterator[str]:
         seen: dict[str, int] = {}
         for text in texts_of(node, self.faults) if node is not None else ():
             if text.value in seen:
                 message = _("{name} stands here a second time (first in line {line})")
-                self._warn("repeated-unit", text.line, message.format(name=text.value, line=seen[text.value]))
+                message = message.format(name=text.value, line=seen[text.value])
+                self.warnings.append(Finding(Severity.WARNING, "repeated-unit", message, self._place(text.line)))
                 continue
             seen[text.value] = text.line
-            if text.value not in self.units:
+            if self.units_are_defined and text.value not in self.units:
                 self._unknown_unit(text)
             yield text.value
 
@@ -235,6 +235,6 @@ class _ListReader:
     def _unused(self, audiences: Mapping[str, Audience]) -> None:
         used = {name for audience in audiences.values() for name in audience.units}
         for name, unit in self.units.items():
-            if name not in used and unit.place.line:
-                message = _("no audience names the unit {name}: it gets nothing").format(name=name)
-                self._warn("unused-unit", unit.place.line, message)
+            if name not in used:
+                message = _("no audience names the unit {name}: its contacts here get nothing").format(name=name)
+                self.warnings.append(Finding(Severity.WARNING, "unused-unit", message, unit.place))

@@ -9,8 +9,6 @@ from distributor.recipients.addresses import address_key
 from distributor.recipients.faults import nearest
 from distributor.recipients.model import Audience, Candidate, Contact, GroupName, Resolution, Roster, Unit
 
-__all__ = ["address_key", "resolve"]
-
 
 @dataclass(frozen=True, slots=True)
 class _Route:
@@ -85,7 +83,10 @@ class _Resolver:
         groups = tuple(dict.fromkeys(route.group for route in routes))
         units = self.roster.units
         return Resolution(
-            lambda: _candidates(routes, units), groups, tuple(dict.fromkeys(self.unresolved)), tuple(self.findings)
+            lambda: _candidates(routes, units),
+            groups,
+            tuple(dict.fromkeys(self.unresolved)),
+            tuple(dict.fromkeys(self.findings)),
         )
 
     # Errors

@@ -2,12 +2,14 @@
 
 It is built on PyYAML's events, not on its nodes: events still show anchors, aliases and tags with their lines, need
 no recursion (a deep file cannot overflow the stack), and are several times as fast. Values stay text: nothing is
-turned into numbers, dates or booleans, and what PyYAML would turn into one can be told from text (`Text.kind`).
+turned into numbers, dates or booleans, and what a reader of YAML may turn into one can be told (`Text.kind`).
 """
 
 import codecs
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import yaml
@@ -16,11 +18,16 @@ from distributor.i18n import _
 from distributor.recipients.faults import Faults
 
 MAX_BYTES = 16 * 1024 * 1024
-MAX_NODES = 1_000_000
+MAX_NODES = 500_000  # some 60,000 contacts
 MAX_DEPTH = 12
+_MOST_UNREADABLE = 100  # lines: what has more of them is no text at all
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_RESOLVERS: dict[str, list[tuple[str, Any]]] = yaml.SafeLoader.yaml_implicit_resolvers
+_YAML_1_1: dict[str, list[tuple[str, Any]]] = yaml.SafeLoader.yaml_implicit_resolvers
+# YAML 1.2, 10.3.2: numbers that PyYAML takes for text, and other programs do not (1e3, 089, 0o17).
+_YAML_1_2_NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|0o[0-7]+")
+# Besides what YAML forbids: the line breaks of Unicode, after which lines are numbered otherwise than in an editor.
+_UNREADABLE = re.compile(f"{yaml.reader.Reader.NON_PRINTABLE.pattern}|[\x85\u2028\u2029]")
 
 
 @dataclass(slots=True)
@@ -33,12 +40,13 @@ class Text:
 
     @property
     def kind(self) -> str | None:
-        """What YAML 1.1 takes it for, if not for text: bool, int, float, null, timestamp, merge or value."""
-        if self.plain:
-            for tag, pattern in _RESOLVERS.get(self.value[:1], ()):
-                if pattern.match(self.value):
-                    return tag.rpartition(":")[2]
-        return None
+        """What YAML 1.1 or 1.2 takes it for, if not for text: bool, int, float, null, timestamp, merge or value."""
+        if not self.plain:
+            return None
+        for tag, pattern in _YAML_1_1.get(self.value[:1], ()):
+            if pattern.match(self.value):
+                return tag.rpartition(":")[2]
+        return "float" if _YAML_1_2_NUMBER.fullmatch(self.value) else None
 
 
 @dataclass(slots=True)
@@ -98,15 +106,30 @@ def _decode(data: bytes, faults: Faults) -> str:
         text = data.removeprefix(codecs.BOM_UTF8).decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        faults.add("not-utf-8", line, _("the file is not UTF-8 text"), _("save it with the encoding UTF-8"))
+        faults.add("not-utf-8", line, _not_utf8(data), _("save it with the encoding UTF-8"))
         raise _StopError from None
-    unreadable = list(yaml.reader.Reader.NON_PRINTABLE.finditer(text))
-    for found in unreadable:
-        message = _("there is a control character ({code})").format(code=f"U+{ord(found.group()):04X}")
-        faults.add("control-character", text.count("\n", 0, found.start()) + 1, message, _("delete it"))
-    if unreadable:
+    if _UNREADABLE.search(text):
+        _explain_unreadable(text, faults)
         raise _StopError
     return text
+
+
+def _explain_unreadable(text: str, faults: Faults) -> None:
+    """Name the first such character of each line."""
+    found = ((line, _UNREADABLE.search(content)) for line, content in enumerate(text.split("\n"), 1))
+    for line, character in islice(((line, match.group()) for line, match in found if match), _MOST_UNREADABLE):
+        message = _("there is a control character ({code})").format(code=f"U+{ord(character):04X}")
+        faults.add("control-character", line, message, _("delete it"))
+
+
+def _not_utf8(data: bytes) -> str:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return _("the file is not UTF-8 text but UTF-16")
+    try:
+        data.decode("gb18030")
+    except UnicodeDecodeError:
+        return _("the file is not UTF-8 text")
+    return _("the file is not UTF-8 text but GB18030 (as it seems)")
 
 
 def _events(text: str, faults: Faults) -> Iterator[Any]:
@@ -126,27 +149,38 @@ def _line_of(text: str, line: int | None) -> str:
 
 
 def _syntax(error: Any, line: str) -> tuple[str, str]:
-    """What the parser stumbled on, in the words of somebody who edits a list."""
+    """What the parser stumbled on, and the remedy, in the words of somebody who edits a list."""
     problem = error.problem or ""
     if "\t" in line[: len(line) - len(line.lstrip())]:
         return _("the line is indented by a tab"), _("indent by spaces")
-    if "mapping values are not allowed" in problem:
-        return (
-            _("there is a colon where none can stand"),
-            _("check the indentation; put quotes around a text that holds a colon"),
-        )
-    if "end of stream" in problem or "expected ',' or" in problem:
-        opened = error.context_mark.line + 1 if error.context_mark else "?"
-        return (
-            _("a quote or bracket that was opened in line {line} is not closed").format(line=opened),
-            _("close it, or put the comma that is missing"),
-        )
-    if "did not find expected" in problem or "but found" in problem:
-        return (
-            _("this line does not fit to the ones above it"),
-            _("let entries that belong together begin in the same column"),
-        )
+    for signs, message, remedy in _explanations(error.context_mark.line + 1 if error.context_mark else "?"):
+        if any(sign in problem for sign in signs):
+            return message, remedy
     return _("this is not YAML: {problem}").format(problem=problem), _("put quotes around the text")
+
+
+def _explanations(opened: int | str) -> Iterator[tuple[tuple[str, ...], str, str]]:
+    """Parts of what PyYAML says (with libyaml and without), and what it means."""
+    yield (
+        ("mapping values are not allowed", "could not find expected ':'"),
+        _("there is a colon where none can stand, or none where there should be one"),
+        _(
+            "check the indentation, and that the line above ends in a narrow colon, not in ：; "
+            "put quotes around a text that holds a colon"
+        ),
+    )
+    yield (
+        ("end of stream", "expected ',' or"),
+        _("a quote or bracket that was opened in line {line} is not closed").format(line=opened),
+        _("close it, or put the comma that is missing"),
+    )
+    yield (
+        ("did not find expected", "but found"),
+        _("this line does not fit to the ones above it"),
+        _("let entries that belong together begin in the same column; write nothing after a closing quote or bracket"),
+    )
+    yield ("unexpected ':'",), _("nothing stands after the colon"), _("write a text, or delete the key")
+    yield ("nesting depth",), _("the entries are nested too deeply"), _("close the brackets")
 
 
 class _Builder:
@@ -196,7 +230,8 @@ class _Builder:
     def _place(self, node: Node) -> None:
         self._nodes += 1
         if self._nodes > MAX_NODES:
-            self._stop("too-large", node.line, _("there are more than {most} entries").format(most=MAX_NODES))
+            message = _("there are more than {most} entries").format(most=MAX_NODES)
+            self._stop("too-large", node.line, message, _("move long lists into a CSV file: include: members.csv"))
         if not self._open:
             if self.root is not None:
                 self._stop("second-document", node.line, _("a second document begins above this line (---)"))
@@ -211,7 +246,9 @@ class _Builder:
 
     def _key(self, node: Node) -> Text:
         if isinstance(node, Text):
-            if node.kind is not None and node.kind != "null":
+            if node.kind == "merge":
+                self.faults.add("merge-key", node.line, _("<< merges entries; the list uses none"), _("delete it"))
+            elif node.kind is not None and node.value:
                 message = _("YAML does not read {value} as text").format(value=node.value)
                 self.faults.add("not-text", node.line, message, quotes(node))
             return node
@@ -228,8 +265,8 @@ class _Builder:
         elif not key.value.startswith("\0"):
             table.entries[key.value] = (key, node)
 
-    def _stop(self, code: str, line: int, message: str) -> None:
-        self.faults.add(code, line, message)
+    def _stop(self, code: str, line: int, message: str, remedy: str | None = None) -> None:
+        self.faults.add(code, line, message, remedy)
         raise _StopError
 
 

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from distributor.delivery.model.records import IssueState
 from distributor.delivery.model.states import State
+from distributor.report.account import HAS_IT
 
 
 class Standing(StrEnum):
@@ -20,7 +21,6 @@ class Standing(StrEnum):
 
 
 _MOVING = (State.QUEUED, State.CLAIMED, State.HANDING_OVER)
-_GOOD = frozenset({State.SENT, State.DELIVERED})
 
 
 def standing(state: IssueState, counts: Mapping[State, int]) -> Standing:
@@ -40,4 +40,4 @@ def standing(state: IssueState, counts: Mapping[State, int]) -> Standing:
         return Standing.WAITING
     if State.UNCERTAIN in present:
         return Standing.DECISION
-    return Standing.COMPLETE if present <= _GOOD else Standing.INCOMPLETE
+    return Standing.COMPLETE if present <= HAS_IT else Standing.INCOMPLETE

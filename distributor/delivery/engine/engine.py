@@ -11,7 +11,10 @@ import json
 import logging
 import random
 from collections import deque
+from collections.abc import Coroutine
+from dataclasses import replace
 from time import monotonic
+from typing import Any
 
 from distributor.delivery.engine.journal import Journal
 from distributor.delivery.engine.judge import RetryPolicy, judge
@@ -20,10 +23,10 @@ from distributor.delivery.ledger.claims import Claim, Mark
 from distributor.delivery.ledger.database import Database
 from distributor.delivery.model.channel import Channel, Parcel, Phase, Reply, SessionError
 from distributor.delivery.model.records import Actor
-from distributor.delivery.model.replies import Effect, Scope, Verdict, classify, provider_of
+from distributor.delivery.model.replies import Effect, Outcome, Scope, Verdict, classify, provider_of
 from distributor.errors import DistributorError, LedgerError
-from distributor.render.letter import MergeFields
 from distributor.render.message import CompiledLetter, message_id
+from distributor.render.model import MergeFields
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +35,9 @@ LEASE = 60.0
 POLL = 0.5
 LINGER = 5.0
 GRACE = 20.0
+LAST_WRITES = 10.0
 BACK_OFF_MOST = 60.0
+_NOT_MADE = Verdict(Outcome.FAIL_MESSAGE, Effect.NONE, Scope.RECIPIENT, "not-made")
 
 
 class Engine:
@@ -49,11 +54,14 @@ class Engine:
         self.stock: deque[Claim] = deque()
         self.hands: dict[asyncio.Task[None], _Hand] = {}
         self.changed = asyncio.Event()
-        self._letters: dict[int, CompiledLetter] = {}
-        self._pausing: set[asyncio.Task[None]] = set()
+        # Compiled when first used, so that a damaged letter is a fault of its own deliveries.
+        self._letters: dict[int, CompiledLetter | bytes] = {}
+        self._pausing: dict[int, asyncio.Task[None]] = {}
         self._lease = 0
         self._back_off = 0.0
         self._not_before = 0.0
+        # The ledger may hold claims for us that we do not have: an answer was lost, or we dropped some.
+        self._unknown = False
 
     async def run(self, *, idle: float | None = None) -> None:
         """Deliver what is due until ``stop``, or until nothing was due or in hand for *idle* seconds.
@@ -61,21 +69,31 @@ class Engine:
         Raises:
             LedgerError: the ledger cannot be used at the start. Later faults are waited out.
         """
-        self._lease = await self.journal.do(claims.take_lease, self.journal.actor.who, LEASE)
-        writer = asyncio.create_task(self.journal.run())
-        heartbeat = asyncio.create_task(self._keep_lease())
         try:
-            await self._supervise(idle)
+            self._lease = await self.journal.do(claims.take_lease, self.journal.actor.who, LEASE)
+            writer = self._helper(self.journal.run())
+            heartbeat = self._helper(self._keep_lease())
+            try:
+                await self._supervise(idle, writer, heartbeat)
+            finally:
+                await self._wind_down(writer)
+                heartbeat.cancel()
         finally:
-            heartbeat.cancel()
-            await self._wind_down()
-            await _within(GRACE, writer)
             self.journal.shutdown()
 
-    async def _supervise(self, idle: float | None) -> None:
+    def _helper(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """A task whose end, which only a fault of ours can be, wakes the supervisor."""
+        task = asyncio.create_task(work)
+        task.add_done_callback(lambda _task: self.changed.set())
+        return task
+
+    async def _supervise(self, idle: float | None, *helpers: "asyncio.Task[None]") -> None:
         busy_at = monotonic()
         while not self.stop.is_set():
             self.changed.clear()
+            for helper in helpers:
+                if helper.done():
+                    helper.result()
             await self._restock()
             self._open_sessions()
             if self.stock or any(hand.parcels for hand in self.hands.values()) or not self.journal.settled:
@@ -91,27 +109,40 @@ class Engine:
                 await self.changed.wait()
 
     async def _restock(self) -> None:
-        if len(self.stock) > SLICE // 2 or monotonic() < self._not_before:
-            return
         try:
+            await self._return_unknown()
+            if len(self.stock) > SLICE // 2 or (self._waits_for_relay() and not self.hands):
+                return
             claimed = await self.journal.do(claims.claim, self._lease, SLICE)
-            await self._load_letters({claim.letter_id for claim in claimed})
+            await self._load_letters(claimed)
         except LedgerError as error:
             log.error("%s", error)
+            self._unknown = True
             return
         self.stock.extend(claimed)
         if claimed:
             self._wake_hands()
 
-    async def _load_letters(self, wanted: set[int]) -> None:
-        still = {claim.letter_id for claim in self.stock}
-        self._letters = {key: letter for key, letter in self._letters.items() if key in still | wanted}
-        for identity in wanted - self._letters.keys():
-            frozen = await self.journal.do(queries.frozen_letter, identity)
-            self._letters[identity] = CompiledLetter.from_bytes(frozen)
+    async def _return_unknown(self) -> None:
+        """Give back what the ledger may hold for us and we do not have."""
+        if self._unknown:
+            self._unknown = False
+            keep = [*(claim.id for claim in self._claims()), *self.journal.unwritten()]
+            await self.journal.do(claims.release, self._lease, keep)
+
+    def _claims(self) -> list[Claim]:
+        """Everything that is in stock or in hand."""
+        return [*self.stock, *(claim for hand in self.hands.values() for claim in hand.parcels.values())]
+
+    async def _load_letters(self, claimed: list[Claim]) -> None:
+        needed = {claim.letter_id for claim in (*self._claims(), *claimed)}
+        kept = {identity: letter for identity, letter in self._letters.items() if identity in needed}
+        if missing := needed - kept.keys():
+            kept |= await self.journal.do(queries.compiled_letters, missing)
+        self._letters = kept
 
     def _open_sessions(self) -> None:
-        if monotonic() < self._not_before:
+        if self._waits_for_relay():
             return
         wanted = min(self.connections, len(self.stock) + sum(bool(hand.parcels) for hand in self.hands.values()))
         for _each in range(len(self.hands), wanted):
@@ -135,48 +166,80 @@ class Engine:
         """A relay that takes some of our sessions is only full; one that takes none is in the way of everything."""
         log.warning("%s: %s %s", reply.phase, reply.code or "", reply.text)
         self._wait_for_relay()
-        if hand.opened or any(other.opened for other in self.hands.values()):
+        if hand.opened or self.hands:
             return
+        # Whatever it says to a session, it says of no letter: none of them fails for it.
+        verdict = replace(self.verdict(reply, ""), outcome=Outcome.DEFER)
         refused, self.stock = self.stock, deque()
-        verdict = self.verdict(reply, "")
-        if verdict.effect is Effect.BLOCK and verdict.scope is Scope.ISSUE:
-            self.pause({claim.issue_id for claim in refused}, reply)
         for claim in refused:
             self.record(claim, reply, verdict)
 
+    def _waits_for_relay(self) -> bool:
+        return monotonic() < self._not_before
+
     def _wait_for_relay(self) -> None:
-        self._back_off = min(BACK_OFF_MOST, max(1.0, self._back_off * 2))
-        self._not_before = monotonic() + self._back_off
+        if not self._waits_for_relay():  # sessions that fail together are one failure
+            self._back_off = min(BACK_OFF_MOST, max(1.0, self._back_off * 2))
+            self._not_before = monotonic() + self._back_off
+
+    def relay_answers(self) -> None:
+        """The next failure is a first one again."""
+        self._back_off = 0.0
 
     def verdict(self, reply: Reply, address: str) -> Verdict:
         """What *reply* means, said to *address* ("" for the whole session)."""
         return classify(reply, provider_of(reply.relay, address.rpartition("@")[2], reply.text))
 
     def record(self, claim: Claim, reply: Reply, verdict: Verdict) -> None:
-        """Have the result of *claim* written."""
+        """Have the result of *claim* written; where it means that nothing of its issue can go, pause the issue."""
         self.journal.record(judge(claim, reply, verdict, self.policy, random.random()))
+        if verdict.effect is Effect.BLOCK and verdict.scope is Scope.ISSUE:
+            self._pause(claim.issue_id, f"{reply.code or ''} {reply.text}".strip())
 
-    def pause(self, issue_ids: set[int], reply: Reply) -> None:
-        """Our relay refuses our login or our sender: nothing of these issues can go until a person mends it."""
-        reason = f"{reply.code or ''} {reply.text}".strip()
-        for issue_id in issue_ids:
-            task = asyncio.create_task(self._pause(issue_id, reason))
-            self._pausing.add(task)
-            task.add_done_callback(self._pausing.discard)
+    def _pause(self, issue_id: int, reason: str) -> None:
+        """Our relay refuses our login or our sender: a person must mend it."""
+        if issue_id in self._pausing:
+            return
+        self.forget(issue_id)
+        task = asyncio.create_task(self._write_pause(issue_id, reason))
+        self._pausing[issue_id] = task
+        task.add_done_callback(lambda _task: self._pausing.pop(issue_id))
 
-    async def _pause(self, issue_id: int, reason: str) -> None:
+    async def _write_pause(self, issue_id: int, reason: str) -> None:
         try:
             await self.journal.do(acts.pause, issue_id, actor=self.journal.actor, reason=reason)
         except LedgerError as error:
             log.error("%s", error)
 
-    def parcel(self, claim: Claim) -> Parcel:
+    def forget(self, issue_id: int) -> None:
+        """Drop the issue's claims from stock: they are not to be sent, or ours no more."""
+        self.stock = deque(claim for claim in self.stock if claim.issue_id != issue_id)
+        self._unknown = True
+        self.changed.set()
+
+    def next_parcel(self) -> tuple[Claim, Parcel] | None:
+        """The next of the stock with its message."""
+        while self.stock and not self.stop.is_set():
+            claim = self.stock.popleft()
+            if len(self.stock) == SLICE // 2:
+                self.changed.set()
+            try:
+                return claim, self._parcel(claim)
+            except (ValueError, TypeError, KeyError) as error:
+                # No session may break for it: another letter may be on its way there, and would be in doubt.
+                log.error("delivery %d: the letter cannot be made", claim.id, exc_info=error)
+                self.record(claim, Reply(Phase.MAIL, None, None, str(error)), _NOT_MADE)
+        self.changed.set()
+        return None
+
+    def _parcel(self, claim: Claim) -> Parcel:
         """The message of *claim*, spliced from its group's frozen letter."""
-        domain = claim.sender.rpartition("@")[2]
         letter = self._letters[claim.letter_id]
+        if isinstance(letter, bytes):
+            letter = self._letters[claim.letter_id] = CompiledLetter.from_bytes(letter)
         message = letter.message(
             delivery_id=claim.id,
-            message_id=message_id(claim.uid, claim.id, claim.generation, domain),
+            message_id=message_id(claim.uid, claim.id, claim.generation, claim.sender.rpartition("@")[2]),
             address=claim.address,
             fields=MergeFields(**json.loads(claim.fields)),
         )
@@ -198,14 +261,17 @@ class Engine:
             except LedgerError as error:
                 log.error("%s", error)
 
-    async def _wind_down(self) -> None:
-        """Finish what is in flight within GRACE, give back the rest."""
+    async def _wind_down(self, writer: "asyncio.Task[None]") -> None:
+        """Finish what is in flight within GRACE, write what became of it, give back the rest: in this order."""
         self.stop.set()
         self._wake_hands()
+        for task, hand in self.hands.items():
+            if not hand.opened:
+                task.cancel()
         await _within(GRACE, *self.hands)
-        await _within(GRACE, *self._pausing)
-        self.journal.close()
         self.stock.clear()
+        self.journal.close()
+        await _within(LAST_WRITES, writer, *self._pausing.values())
         with contextlib.suppress(DistributorError):
             await self.journal.do(claims.end_lease, self._lease)
 
@@ -215,63 +281,60 @@ class _Hand:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.parcels: dict[int, Claim] = {}
-        self.marked: set[int] = set()
+        self.parcels: dict[Mark, Claim] = {}
+        self.marked: set[Mark] = set()
         self.arrived = asyncio.Event()
         self.opened = False
 
     async def take(self) -> Parcel | None:
         self.opened = True
-        self.engine._back_off = 0.0
-        until = monotonic() + LINGER
-        while True:
-            parcel = self.poll()
-            if parcel is not None or self.engine.stop.is_set():
-                return parcel
+        self.engine.relay_answers()
+        until = asyncio.get_running_loop().time() + LINGER
+        while (parcel := self.poll()) is None and not self.engine.stop.is_set():
             self.arrived.clear()
             try:
-                async with asyncio.timeout_at(asyncio.get_running_loop().time() + until - monotonic()):
+                async with asyncio.timeout_at(until):
                     await self.arrived.wait()
             except TimeoutError:
                 return None
+        return parcel
 
     def poll(self) -> Parcel | None:
-        engine = self.engine
-        if not engine.stock or engine.stop.is_set():
-            engine.changed.set()
+        if (made := self.engine.next_parcel()) is None:
             return None
-        claim = engine.stock.popleft()
-        if len(engine.stock) == SLICE // 2:
-            engine.changed.set()
-        self.parcels[claim.id] = claim
-        return engine.parcel(claim)
+        claim, parcel = made
+        self.parcels[_mark_of(parcel)] = claim
+        return parcel
 
     async def mark(self, parcel: Parcel) -> bool:
-        if await self.engine.journal.mark(Mark(parcel.delivery_id, parcel.attempt)):
-            self.marked.add(parcel.delivery_id)
+        mark = _mark_of(parcel)
+        if await self.engine.journal.mark(mark):
+            self.marked.add(mark)
             return True
-        del self.parcels[parcel.delivery_id]
+        # Paused, cancelled or taken back: the rest of its issue may be no more ours than this.
+        self.engine.forget(self.parcels.pop(mark).issue_id)
         return False
 
     def settle(self, parcel: Parcel, reply: Reply) -> None:
-        claim = self.parcels.pop(parcel.delivery_id)
-        self.marked.discard(claim.id)
-        verdict = self.engine.verdict(reply, claim.address)
-        if verdict.effect is Effect.BLOCK and verdict.scope is Scope.ISSUE:
-            self.engine.pause({claim.issue_id}, reply)
-        self.engine.record(claim, reply, verdict)
+        claim = self.parcels.pop(_mark_of(parcel))
+        self.marked.discard(_mark_of(parcel))
+        self.engine.record(claim, reply, self.engine.verdict(reply, claim.address))
 
     def give_back(self, parcel: Parcel) -> None:
-        self.engine.stock.appendleft(self.parcels.pop(parcel.delivery_id))
+        self.engine.stock.appendleft(self.parcels.pop(_mark_of(parcel)))
         self.engine.changed.set()
 
     def let_go(self, why: str) -> None:
         """Account for what a session left behind: in doubt if it was marked, else tried again later."""
-        for claim in self.parcels.values():
-            handed_over = claim.id in self.marked
+        for mark, claim in self.parcels.items():
+            handed_over = mark in self.marked
             reply = Reply(Phase.DOT if handed_over else Phase.MAIL, None, None, why, handed_over)
             self.engine.record(claim, reply, self.engine.verdict(reply, claim.address))
         self.parcels.clear()
+
+
+def _mark_of(parcel: Parcel) -> Mark:
+    return Mark(parcel.delivery_id, parcel.attempt)
 
 
 async def _within(seconds: float, *tasks: "asyncio.Task[None]") -> None:

@@ -31,6 +31,7 @@ class Journal:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         self._marks: list[tuple[Mark, asyncio.Future[bool]]] = []
         self._results: list[Result] = []
+        self._being_written: list[Result] = []
         self._ready = asyncio.Event()
         self._writing = False
         self._closing = False
@@ -52,6 +53,10 @@ class Journal:
         """Have *result* written with the next commit."""
         self._results.append(result)
         self._ready.set()
+
+    def unwritten(self) -> list[int]:
+        """The deliveries whose results are not in the ledger yet."""
+        return [result.id for result in (*self._being_written, *self._results)]
 
     @property
     def settled(self) -> bool:
@@ -80,10 +85,10 @@ class Journal:
 
     async def _commit(self) -> None:
         marks, self._marks = self._marks, []
-        results, self._results = self._results, []
+        self._being_written, self._results = self._results, []
         self._writing = True
-        accepted, refused = await self._write([mark for mark, _future in marks], results)
-        self._writing = False
+        accepted, refused = await self._write([mark for mark, _future in marks], self._being_written)
+        self._writing, self._being_written = False, []
         if refused:
             log.warning("%d results came too late: their deliveries had been moved on", refused)
         for mark, future in marks:

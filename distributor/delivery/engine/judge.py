@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from distributor.delivery.ledger.claims import Claim, Result
 from distributor.delivery.model.channel import Reply
-from distributor.delivery.model.replies import Outcome, Verdict
+from distributor.delivery.model.replies import Outcome, Verdict, decides
 from distributor.delivery.model.retry import next_attempt
 from distributor.delivery.model.states import Event
 
@@ -24,10 +24,10 @@ class RetryPolicy:
 def judge(claim: Claim, reply: Reply, verdict: Verdict, policy: RetryPolicy, jitter: float) -> Result:
     """What became of this attempt. *jitter* in [0, 1) spreads the retries.
 
-    What our side did decides, not the exception: no reply before the write that holds the final dot is a deferral, no
-    reply from then on is uncertain.
+    What our side did decides, not the exception: no reply before the write that holds the final dot is a deferral; no
+    reply from then on, or one that decides nothing, is uncertain.
     """
-    if reply.code is None and reply.handed_over:
+    if reply.handed_over and not decides(reply):
         return _result(claim, reply, Event.LOSE, LOST_AFTER_HANDING_OVER)
     if verdict.outcome is Outcome.SENT:
         return _result(claim, reply, Event.ACCEPTED, verdict.reason)

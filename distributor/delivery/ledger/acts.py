@@ -1,7 +1,7 @@
 """What people decide about an issue: pause, resume, cancel, resend. Each act is one transaction and one event."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ from distributor.delivery.ledger.claims import given_back
 from distributor.delivery.ledger.database import Database
 from distributor.delivery.ledger.schema import deliveries, events, issues
 from distributor.delivery.model.records import Actor, IssueState
-from distributor.delivery.model.states import State
+from distributor.delivery.model.states import RESENDABLE, Event, State, sources
 
 
 def pause(database: Database, issue_id: int, *, actor: Actor, reason: str) -> bool:
@@ -20,7 +20,7 @@ def pause(database: Database, issue_id: int, *, actor: Actor, reason: str) -> bo
     False: the issue was not open, and nothing changed.
     """
     with database.write() as connection:
-        now = database.clock(connection)
+        now = database.alone(connection)
         if not _turn(connection, issue_id, [IssueState.OPEN], _state(IssueState.PAUSED, now, actor, reason)):
             return False
         connection.execute(given_back().where(deliveries.c.issue_id == issue_id))
@@ -29,9 +29,12 @@ def pause(database: Database, issue_id: int, *, actor: Actor, reason: str) -> bo
 
 
 def resume(database: Database, issue_id: int, *, actor: Actor) -> bool:
-    """Open a paused issue again; the time it stood still does not count towards the age of its deliveries."""
+    """Open a paused issue again; the time it stood still does not count towards the age of its deliveries.
+
+    False: the issue was not paused, and nothing changed.
+    """
     with database.write() as connection:
-        now = database.clock(connection)
+        now = database.alone(connection)
         since = connection.execute(sa.select(issues.c.state_at).where(issues.c.id == issue_id)).scalar()
         if not _turn(connection, issue_id, [IssueState.PAUSED], _state(IssueState.OPEN, now, actor, None)):
             return False
@@ -48,31 +51,39 @@ def resume(database: Database, issue_id: int, *, actor: Actor) -> bool:
 def cancel(database: Database, issue_id: int, *, actor: Actor, reason: str) -> int | None:
     """End the issue: whatever was not handed over is never sent. Returns how many; None: cancelled before."""
     with database.write() as connection:
-        now = database.clock(connection)
+        now = database.alone(connection)
         both = [IssueState.OPEN, IssueState.PAUSED]
         if not _turn(connection, issue_id, both, _state(IssueState.CANCELLED, now, actor, reason)):
             return None
         stopped = connection.execute(
             deliveries.update()
-            .where(deliveries.c.issue_id == issue_id, deliveries.c.state.in_(["queued", "deferred", "claimed"]))
-            .values(state=State.CANCELLED.value, next_attempt=None, lease_id=None, claimed_from=None, settled_at=now)
-        ).rowcount
+            .where(deliveries.c.issue_id == issue_id, deliveries.c.state.in_(_names(sources(Event.CANCEL))))
+            .values(
+                state=State.CANCELLED.value, reason=None, next_attempt=None, lease_id=None, claimed_from=None,
+                settled_at=now,
+            )
+        ).rowcount  # fmt: skip
         connection.execute(events.insert(), _event(issue_id, now, "cancelled", actor, reason))
         return stopped
 
 
 def resend(database: Database, issue_id: int, states: Sequence[State], *, actor: Actor, reason: str) -> int:
-    """Queue again the deliveries of the issue that are in *states*; returns how many.
+    """Queue again the deliveries of the issue that are in *states*; returns how many: none where it is cancelled.
 
     A delivery that the far side refused travels as a new message; one whose fate is unknown keeps its Message-ID, so
     that a mailbox which has it already can drop the copy.
     """
     with database.write() as connection:
-        now = database.clock(connection)
+        now = database.alone(connection)
         kept = deliveries.c.state == State.UNCERTAIN.value
+        not_cancelled = sa.select(issues.c.id).where(issues.c.state != IssueState.CANCELLED.value)
         update = (
             deliveries.update()
-            .where(deliveries.c.issue_id == issue_id, deliveries.c.state.in_([state.value for state in states]))
+            .where(
+                deliveries.c.issue_id == issue_id,
+                deliveries.c.issue_id.in_(not_cancelled),
+                deliveries.c.state.in_(_names(RESENDABLE.intersection(states))),
+            )
             .values(
                 state=State.QUEUED.value,
                 generation=deliveries.c.generation + sa.case((kept, 0), else_=1),
@@ -98,9 +109,12 @@ def _state(state: IssueState, now: int, actor: Actor, reason: str | None) -> dic
 
 
 def _turn(connection: Connection, issue_id: int, allowed: Sequence[IssueState], state: dict[str, Any]) -> bool:
-    names = [each.value for each in allowed]
-    update = issues.update().where(issues.c.id == issue_id, issues.c.state.in_(names)).values(**state)
+    update = issues.update().where(issues.c.id == issue_id, issues.c.state.in_(_names(allowed))).values(**state)
     return connection.execute(update).rowcount == 1
+
+
+def _names(states: Iterable[State | IssueState]) -> list[str]:
+    return [state.value for state in states]
 
 
 def _event(issue_id: int, now: int, kind: str, actor: Actor, reason: str) -> dict[str, Any]:

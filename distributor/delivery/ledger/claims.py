@@ -64,7 +64,7 @@ class Result:
 def take_lease(database: Database, worker: str, seconds: float) -> int:
     """A lease for *worker* that lasts *seconds* unless renewed; returns its id."""
     with database.write() as connection:
-        expires = database.clock(connection) + int(seconds * 1_000_000)
+        expires = database.beside(connection) + int(seconds * 1_000_000)
         insert = leases.insert().values(worker=worker, expires_at=expires).returning(leases.c.id)
         return int(connection.execute(insert).scalar_one())
 
@@ -72,7 +72,7 @@ def take_lease(database: Database, worker: str, seconds: float) -> int:
 def renew_lease(database: Database, lease: int, seconds: float) -> bool:
     """Keep *lease* alive; False: it expired and was swept, and what it claimed is no longer ours."""
     with database.write() as connection:
-        expires = database.clock(connection) + int(seconds * 1_000_000)
+        expires = database.beside(connection) + int(seconds * 1_000_000)
         result = connection.execute(leases.update().where(leases.c.id == lease).values(expires_at=expires))
         return result.rowcount == 1
 
@@ -83,7 +83,7 @@ def claim(database: Database, lease: int, limit: int) -> list[Claim]:
     Inside an issue the longest due come first. A small issue opened behind a huge one gets its share of every slice.
     """
     with database.write() as connection:
-        now = database.clock(connection)
+        now = database.beside(connection)
         claimed: list[Claim] = []
         for urgency_class in _due_issues(connection, now):
             claimed += _claim_fairly(connection, lease, urgency_class, limit - len(claimed), now)
@@ -120,10 +120,11 @@ def _claim_from(connection: Connection, lease: int, issue_id: int, limit: int, n
         .order_by(deliveries.c.next_attempt, deliveries.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
+        .cte("chosen")  # evaluated once: inside IN (…) PostgreSQL may run it, and lock, more than once
     )
     update = (
         deliveries.update()
-        .where(deliveries.c.id.in_(chosen.scalar_subquery()))
+        .where(deliveries.c.id.in_(sa.select(chosen.c.id)))
         .values(
             state=State.CLAIMED.value,
             claimed_from=deliveries.c.state,
@@ -135,12 +136,12 @@ def _claim_from(connection: Connection, lease: int, issue_id: int, limit: int, n
             deliveries.c.address,
             deliveries.c.fields,
             (now - deliveries.c.waiting_since).label("age"),
+            deliveries.c.next_attempt,
         )
     )
     issue = connection.execute(sa.select(issues.c.uid, issues.c.sender).where(issues.c.id == issue_id)).one()
-    rows = connection.execute(update).mappings().all()
-    claims = (Claim(**row, uid=issue.uid, sender=issue.sender) for row in rows)
-    return sorted(claims, key=lambda claimed: claimed.id)
+    rows = sorted(connection.execute(update), key=lambda row: (row.next_attempt, row.id))
+    return [Claim(*row[:-1], *issue) for row in rows]
 
 
 def _due(now: int) -> tuple[sa.ColumnElement[bool], ...]:
@@ -154,10 +155,10 @@ def write(database: Database, marks: Sequence[Mark], results: Sequence[Result], 
     because a person or a sweep had moved the delivery on.
     """
     with database.write() as connection:
-        now = database.clock(connection)
+        now = database.beside(connection)
         written = sum(
-            _record(database, connection, event, [r for r in results if r.event is event], now, actor)
-            for event in {result.event for result in results}
+            _record(database, connection, event, [result for result in results if result.event is event], now, actor)
+            for event in dict.fromkeys(result.event for result in results)
         )
         return _mark(database, connection, marks), len(results) - written
 
@@ -177,6 +178,9 @@ def _mark(database: Database, connection: Connection, marks: Sequence[Mark]) -> 
 
 
 _KEPT = ("phase", "code", "enhanced", "reply", "reason", "relay")
+_RESULT = (
+    "issue_id", "delivery_id", "at", "kind", "who", "host", "attempt", "phase", "code", "enhanced", "text", "relay",
+)  # fmt: skip
 
 
 def _record(
@@ -194,26 +198,29 @@ def _record(
     kept = ", ".join(f"{name} = v.{name}" for name in _KEPT)
     statement = (
         f"UPDATE deliveries SET state = '{target.value}', {kept}, next_attempt = {now} + v.wait,"
-        f" tries = tries + 1, settled_at = {settled}, lease_id = NULL, claimed_from = NULL"
+        # An attempt whose answer comes late was counted when it became uncertain.
+        " tries = tries + CASE state WHEN 'uncertain' THEN 0 ELSE 1 END,"
+        f" settled_at = {settled}, lease_id = NULL, claimed_from = NULL"
         f" FROM {database.rows('id', 'attempt', 'wait', *_KEPT)}"
         f" WHERE deliveries.id = v.id AND deliveries.attempt = v.attempt AND deliveries.state IN ({states})"
-        " RETURNING deliveries.id, deliveries.issue_id"
+        " RETURNING deliveries.id, deliveries.attempt, deliveries.issue_id"
     )
     sent = {"rows": as_json(asdict(result) for result in results)}
-    moved: dict[int, int] = {row.id: row.issue_id for row in connection.execute(sa.text(statement), sent)}
+    moved = {(row.id, row.attempt): row.issue_id for row in connection.execute(sa.text(statement), sent)}
     if target is State.DEFERRED:
-        _cancel_deferred(connection, list(moved), now)
-    _log(
+        _cancel_deferred(connection, [identity for identity, _attempt in moved], now)
+    database.insert(
         connection,
-        [
-            {
-                "issue_id": moved[result.id], "delivery_id": result.id, "at": now, "kind": event.value,
-                "who": actor.who, "host": actor.host, "attempt": result.attempt, "phase": result.phase,
-                "code": result.code, "enhanced": result.enhanced, "text": result.reply, "relay": result.relay,
-            }
+        events,
+        _RESULT,
+        (
+            (
+                moved[result.id, result.attempt], result.id, now, event.value, actor.who, actor.host, result.attempt,
+                result.phase, result.code, result.enhanced, result.reply, result.relay,
+            )
             for result in results
-            if result.id in moved
-        ],
+            if (result.id, result.attempt) in moved
+        ),
     )  # fmt: skip
     return len(moved)
 
@@ -235,27 +242,20 @@ def _cancel_deferred(connection: Connection, ids: list[int], now: int) -> None:
     )
 
 
-def _log(connection: Connection, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        connection.execute(events.insert(), rows)
-
-
-def release(database: Database, lease: int, ids: Iterable[int] | None = None) -> int:
-    """Give back claimed deliveries that were not marked: all of *lease*, or those of *ids*. Returns how many."""
-    wanted = [deliveries.c.lease_id == lease]
-    if ids is not None:
-        wanted.append(deliveries.c.id.in_(list(ids)))
+def release(database: Database, lease: int, keep: Iterable[int] = ()) -> int:
+    """Give back what is claimed under *lease* and was not marked, but for the deliveries *keep*; returns how many."""
     with database.write() as connection:
-        return connection.execute(given_back().where(*wanted)).rowcount
+        database.beside(connection)
+        mine = deliveries.c.lease_id == lease
+        return connection.execute(given_back().where(mine, deliveries.c.id.not_in(list(keep)))).rowcount
 
 
 def end_lease(database: Database, lease: int) -> None:
-    """Release what is left and forget the lease; deliveries still being handed over are left for the sweep."""
-    release(database, lease)
+    """Give back what is claimed under *lease* and forget it; what is still being handed over is left for the sweep."""
     with database.write() as connection:
-        held = sa.exists().where(deliveries.c.lease_id == lease)
-        connection.execute(leases.update().where(leases.c.id == lease, held).values(expires_at=0))
-        connection.execute(leases.delete().where(leases.c.id == lease, ~held))
+        database.beside(connection)
+        connection.execute(given_back().where(deliveries.c.lease_id == lease))
+        connection.execute(leases.delete().where(leases.c.id == lease))
 
 
 def given_back() -> sa.Update:
@@ -285,15 +285,16 @@ def sweep(database: Database, *, actor: Actor, expire_after: int, resend_after: 
     bytes under the same Message-ID. Safe to run anywhere, at any time, twice at once.
     """
     with database.write() as connection:
-        now = database.clock(connection)
+        now = database.alone(connection)
         too_old = now - expire_after * 1_000_000
-        gone = list(connection.execute(sa.select(leases.c.id).where(leases.c.expires_at < now)).scalars())
-        released = uncertain = resent = 0
-        if gone:
-            mine = deliveries.c.lease_id.in_(gone)
-            released = connection.execute(given_back().where(mine)).rowcount
-            uncertain = _doubt(connection, mine, now, actor)
-            connection.execute(leases.delete().where(leases.c.id.in_(gone)))
+        connection.execute(leases.delete().where(leases.c.expires_at < now))
+        # Whatever is held under no lease, however it came to that.
+        held_by_nobody = sa.and_(
+            deliveries.c.lease_id.is_not(None), deliveries.c.lease_id.not_in(sa.select(leases.c.id))
+        )
+        released = connection.execute(given_back().where(held_by_nobody)).rowcount
+        uncertain = _doubt(connection, held_by_nobody, now, actor)
+        resent = 0
         if resend_after is not None:
             resent = _resend_uncertain(connection, now, now + resend_after * 1_000_000, too_old, actor)
         return Swept(released, uncertain, _expire(connection, now, too_old, actor), resent)
@@ -347,13 +348,11 @@ def _expire(connection: Connection, now: int, too_old: int, actor: Actor) -> int
 
 
 def _logged(connection: Connection, update: Any, event: Event, now: int, actor: Actor) -> int:
-    rows = connection.execute(update).all()
-    _log(
-        connection,
-        [
-            {"issue_id": issue_id, "delivery_id": identity, "at": now, "kind": event.value,
-             "who": actor.who, "host": actor.host, "attempt": attempt}
-            for issue_id, identity, attempt in rows
-        ],
-    )  # fmt: skip
+    rows = [
+        {"issue_id": issue_id, "delivery_id": identity, "at": now, "kind": event.value,
+         "who": actor.who, "host": actor.host, "attempt": attempt}
+        for issue_id, identity, attempt in connection.execute(update)
+    ]  # fmt: skip
+    if rows:
+        connection.execute(events.insert(), rows)
     return len(rows)

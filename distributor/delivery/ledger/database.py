@@ -1,4 +1,8 @@
-"""Connections, transactions, the database's clock and bulk rows: all that the two dialects do differently."""
+"""Connections, transactions, the database's clock and bulk rows: all that the two dialects do differently.
+
+SQLite runs one writing transaction at a time. On PostgreSQL workers write beside one another, each its own rows, and a
+lock of the application's own gives a person's acts and the sweep what SQLite gives to everybody: to be alone.
+"""
 
 import contextlib
 import json
@@ -8,8 +12,8 @@ from itertools import islice
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from distributor.errors import Finding, LedgerError, Severity
 from distributor.i18n import _
@@ -18,6 +22,8 @@ Rows: TypeAlias = Iterable[tuple[Any, ...]]
 
 CHUNK = 10_000
 SQLITE_AT_LEAST = (3, 38)
+# PostgreSQL's advisory locks: of whoever opens an issue, and of the room that workers share.
+_OPENING, _ROOM = 604913, 604914
 _NOW = {
     "sqlite": "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)",
     "postgresql": "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
@@ -58,13 +64,13 @@ class Database:
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that may write. On SQLite it holds the one write lock from its start (BEGIN IMMEDIATE)."""
-        with _said_plainly(), self.engine.begin() as connection:
+        with _said_plainly(self.engine.dialect.loaded_dbapi), self.engine.begin() as connection:
             yield connection
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one state of the ledger and blocks no writer."""
-        with _said_plainly(), self.engine.connect() as connection:
+        with _said_plainly(self.engine.dialect.loaded_dbapi), self.engine.connect() as connection:
             reading = connection.execution_options(**_READING[self.dialect])
             with reading.begin():
                 yield reading
@@ -72,6 +78,19 @@ class Database:
     def clock(self, connection: Connection) -> int:
         """The database's time in µs since 1970 UTC: the one clock that leases and due times are compared with."""
         return int(connection.exec_driver_sql(f"SELECT {self.now}").scalar_one())
+
+    def beside(self, connection: Connection) -> int:
+        """The clock, for a worker's transaction: others may run beside it, but none that is `alone`."""
+        return self._clock_behind(connection, "pg_advisory_xact_lock_shared")
+
+    def alone(self, connection: Connection) -> int:
+        """The clock, for a transaction that waits for the workers' to end and keeps new ones waiting."""
+        return self._clock_behind(connection, "pg_advisory_xact_lock")
+
+    def _clock_behind(self, connection: Connection, lock: str) -> int:
+        if self.dialect == "sqlite":
+            return self.clock(connection)
+        return int(connection.exec_driver_sql(f"SELECT {self.now} FROM {lock}({_ROOM})").scalar_one())
 
     def rows(self, *columns: str) -> str:
         """SQL for the rows of the JSON parameter ``:rows`` as ``v(columns…)``: a set in one round trip."""
@@ -90,7 +109,7 @@ class Database:
     def lock_opening(self, connection: Connection) -> None:
         """Let one opening at a time choose ids and sequence numbers. (SQLite's write lock already does.)"""
         if self.dialect == "postgresql":
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(604913)")
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_OPENING})")
 
     def close(self) -> None:
         """Close every pooled connection."""
@@ -98,20 +117,20 @@ class Database:
 
 
 def as_json(rows: Iterable[Mapping[str, Any]]) -> str:
-    """The value of ``:rows`` for Database.rows. NUL, which PostgreSQL's text cannot hold, becomes U+FFFD."""
-    return json.dumps(list(rows), ensure_ascii=False, separators=(",", ":")).replace("\\u0000", "\\ufffd")
+    """The value of ``:rows`` for Database.rows."""
+    return json.dumps(list(rows), ensure_ascii=False, separators=(",", ":"))
 
 
 def _engine(url: str, synchronous: str) -> Engine:
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise _bad_url() from None
     try:
         if parsed.get_backend_name() == "sqlite":
             return _sqlite_engine(url, synchronous)
         if parsed.get_backend_name() == "postgresql":
-            return sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+            return _postgresql_engine(parsed)
     except NoSuchModuleError:
         pass
     raise _bad_url()
@@ -140,6 +159,20 @@ def _sqlite_engine(url: str, synchronous: str) -> Engine:
     return engine
 
 
+def _postgresql_engine(url: URL) -> Engine:
+    engine = sa.create_engine(
+        url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args={"connect_timeout": 10}
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: object) -> None:
+        # A worker that is frozen in the middle of a transaction would keep everybody out of the room.
+        connection.execute("SET idle_in_transaction_session_timeout = '60s'")
+        connection.commit()
+
+    return engine
+
+
 def _executemany(connection: Connection, table: str, columns: Sequence[str], rows: Rows) -> int:
     marks = ", ".join("?" * len(columns))
     statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"
@@ -161,33 +194,36 @@ def _copy(connection: Connection, table: str, columns: Sequence[str], rows: Rows
 
 
 @contextlib.contextmanager
-def _said_plainly() -> Iterator[None]:
+def _said_plainly(driver: Any) -> Iterator[None]:
     """Faults of the database become a LedgerError with a next step; faults of our statements stay what they are."""
+    ours = (driver.IntegrityError, driver.DataError, driver.ProgrammingError, driver.NotSupportedError)
     try:
         yield
-    except sa.exc.IntegrityError:
-        raise
-    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError) as error:
-        raise LedgerError([_explain(error)]) from error
-    except DBAPIError as error:
-        if error.connection_invalidated or "does not exist" in str(error.orig):
-            raise LedgerError([_explain(error)]) from error
-        raise
+    except (DBAPIError, driver.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        connecting = isinstance(error, DBAPIError) and error.statement is None
+        if isinstance(cause, ours) and not connecting:
+            raise
+        raise LedgerError([_explain(cause)]) from error
 
 
-def _explain(error: SQLAlchemyError) -> Finding:
-    text = str(getattr(error, "orig", None) or error).strip().split("\n")[0]
+def _explain(error: BaseException | None) -> Finding:
+    text = str(error).strip().split("\n")[0]
     message = _("the ledger cannot be used: {error}").format(error=text)
-    return Finding(Severity.ERROR, "ledger", message, remedy=_remedy(text))
+    return Finding(Severity.ERROR, "ledger", message, remedy=_remedy(error))
 
 
-def _remedy(text: str) -> str:
-    if "full" in text:
+def _remedy(error: BaseException | None) -> str:
+    """What to do, by PostgreSQL's SQLSTATE or SQLite's name of the error (which may go on: SQLITE_BUSY_SNAPSHOT)."""
+    code = getattr(error, "sqlstate", None) or getattr(error, "sqlite_errorname", None) or ""
+    if code.startswith(("SQLITE_FULL", "53100")):
         return _("make room on the disk; nothing was lost, and `distributor resume` or the next send goes on")
-    if "locked" in text:
+    if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return _("another program holds the ledger's file; wait for it or stop it, then repeat the command")
-    if "no such table" in text or "does not exist" in text:
-        return _("run `distributor ledger upgrade`")
+    if code.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_IOERR")):
+        return _("make sure that the ledger's folder exists and that you may write there, also into the file itself")
+    if code.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+        return _("the file is no ledger, or a damaged one: put a copy back, or name another file in DISTRIBUTOR_LEDGER")
     return _("check DISTRIBUTOR_LEDGER and that the database is running; `distributor doctor` tells more")
 
 

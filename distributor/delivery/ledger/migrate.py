@@ -18,32 +18,16 @@ def ready(database: Database) -> None:
     Raises:
         LedgerError: a PostgreSQL ledger whose tables are missing or old, or a ledger newer than this program.
     """
-    if (found := version(database)) == HEAD:
+    found = version(database)
+    _refuse_newer(found)
+    if found == HEAD:
         return
-    if found is not None and found > HEAD:
-        raise LedgerError(
-            [
-                Finding(
-                    Severity.ERROR,
-                    "ledger-newer",
-                    _("the ledger was written by a newer distributor (tables {found})").format(found=found),
-                    remedy=_("update distributor on this machine"),
-                )
-            ]
-        )
     if database.dialect == "sqlite":
         upgrade(database)
         return
-    raise LedgerError(
-        [
-            Finding(
-                Severity.ERROR,
-                "ledger-old",
-                _("the ledger's tables are not those of this version"),
-                remedy=_("run `distributor ledger upgrade` once"),
-            )
-        ]
-    )
+    message = _("the ledger's tables are not those of this version")
+    remedy = _("run `distributor ledger upgrade` once")
+    raise LedgerError([Finding(Severity.ERROR, "ledger-old", message, remedy=remedy)])
 
 
 def version(database: Database) -> str | None:
@@ -53,13 +37,27 @@ def version(database: Database) -> str | None:
 
 
 def upgrade(database: Database) -> bool:
-    """Run the migrations that are missing, in one transaction; False: there were none. Two at once are safe."""
+    """Run the migrations that are missing, in one transaction; False: there were none. Two at once are safe.
+
+    Raises:
+        LedgerError: the ledger is newer than this program, or cannot be written.
+    """
     with database.write() as connection:
         database.lock_opening(connection)
-        if _version(connection) == HEAD:
+        found = _version(connection)
+        _refuse_newer(found)
+        if found == HEAD:
             return False
         _run(connection)
         return True
+
+
+def _refuse_newer(found: str | None) -> None:
+    """Versions are numbers of four digits: in order as text."""
+    if found is not None and found > HEAD:
+        message = _("the ledger was written by a newer distributor (tables {found})").format(found=found)
+        remedy = _("update distributor on this machine")
+        raise LedgerError([Finding(Severity.ERROR, "ledger-newer", message, remedy=remedy)])
 
 
 def _version(connection: Connection) -> str | None:
@@ -75,6 +73,6 @@ def _run(connection: Connection) -> None:
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

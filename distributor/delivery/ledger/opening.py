@@ -81,7 +81,7 @@ def open_issue(
 ) -> IssueRecord:
     """Freeze *issue* and queue a delivery for every staged recipient; returns it as the ledger has it.
 
-    *new_letters* makes the letters from the opening time (µs UTC), which is their Date.
+    *new_letters* makes the letters from the opening time (µs UTC), which is their Date: one for every group staged.
 
     Raises:
         AlreadyOpenedError: opened before for one of the groups, and *issue* gives no reason to do it again.
@@ -107,21 +107,25 @@ def open_issue(
 def add_supplement(
     database: Database, issue_id: int, frozen: Mapping[str, NewLetter], staging: Staging, actor: Actor
 ) -> int:
-    """Queue deliveries for the staged recipients that the issue has not; returns how many.
+    """Queue deliveries for the staged recipients that the issue has not; returns how many: none where it is cancelled.
 
-    *frozen* are the issue's own letters by group. Recipients of a group the issue never had are left out.
+    *frozen* are the issue's own letters by group, one for every group that is staged.
     """
     with database.write() as connection:
         database.lock_opening(connection)
-        now = database.clock(connection)
+        now = database.alone(connection)
+        state = connection.execute(sa.select(issues.c.state).where(issues.c.id == issue_id)).scalar_one()
+        if state == IssueState.CANCELLED.value:
+            return 0
         known = connection.execute(sa.select(deliveries.c.address_key).where(deliveries.c.issue_id == issue_id))
         staging.discard(key for (key,) in known)
+        if not len(staging):
+            return 0
         query = sa.select(sa.func.max(deliveries.c.supplement)).where(deliveries.c.issue_id == issue_id)
         supplement = (connection.execute(query).scalar() or 0) + 1
         freeze = _Freeze(database, connection, issue_id, now, supplement)
         count = freeze.recipients(list(frozen.values()), staging)
-        if count:
-            freeze.event("supplement", actor, {"supplement": supplement, "deliveries": count})
+        freeze.event("supplement", actor, {"supplement": supplement, "deliveries": count})
         return count
 
 
@@ -137,12 +141,11 @@ class _Freeze:
 
     def recipients(self, made: list[NewLetter], staging: Staging) -> int:
         first = last_id(self.connection, deliveries) + 1
-        groups = [letter.group for letter in made]
         letter_ids = {letter.group: self._letter_ids(letter, staging) for letter in made}
         count = self.database.insert(
-            self.connection, deliveries, _DELIVERY, self._deliveries(first, groups, letter_ids, staging)
+            self.connection, deliveries, _DELIVERY, self._deliveries(first, letter_ids, staging)
         )
-        self.database.insert(self.connection, served, _SERVED, _served(first, groups, staging))
+        self.database.insert(self.connection, served, _SERVED, _served(first, staging))
         return count
 
     def _letter_ids(self, letter: NewLetter, staging: Staging) -> Iterator[int]:
@@ -162,9 +165,9 @@ class _Freeze:
         return first
 
     def _deliveries(
-        self, first: int, groups: list[str], letter_ids: Mapping[str, Iterator[int]], staging: Staging
+        self, first: int, letter_ids: Mapping[str, Iterator[int]], staging: Staging
     ) -> Iterator[tuple[Any, ...]]:
-        for identity, recipient in enumerate(_of(groups, staging), first):
+        for identity, recipient in enumerate(staging.recipients(), first):
             fields = json.dumps(recipient.fields, ensure_ascii=False, separators=(",", ":"))
             yield (
                 identity, self.issue_id, next(letter_ids[recipient.group]), recipient.group, self.supplement, CHANNEL,
@@ -195,12 +198,8 @@ _DELIVERY = (
 _SERVED = ("delivery_id", "position", "audience", "unit", "contact", "role")
 
 
-def _of(groups: list[str], staging: Staging) -> Iterator[Recipient]:
-    return (recipient for recipient in staging.recipients() if recipient.group in groups)
-
-
-def _served(first: int, groups: list[str], staging: Staging) -> Iterator[tuple[Any, ...]]:
-    for identity, recipient in enumerate(_of(groups, staging), first):
+def _served(first: int, staging: Staging) -> Iterator[tuple[Any, ...]]:
+    for identity, recipient in enumerate(staging.recipients(), first):
         for position, who in enumerate(recipient.serves):
             yield (identity, position, *who)
 

@@ -10,7 +10,16 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from distributor.delivery.ledger.database import Database
-from distributor.delivery.ledger.schema import attachments, deliveries, events, issues, letters, omitted, served
+from distributor.delivery.ledger.schema import (
+    attachments,
+    deliveries,
+    events,
+    issues,
+    letters,
+    omitted,
+    served,
+    waiting,
+)
 from distributor.delivery.model.records import DeliveryRecord, IssueRecord, IssueState, OmittedRecord, ServedRecord
 from distributor.delivery.model.states import UNSETTLED, WAITING, State
 
@@ -35,6 +44,14 @@ class Progress:
     def count(self, *states: State) -> int:
         """How many deliveries are in any of *states*."""
         return sum(by_state.get(state, 0) for by_state in self.states.values() for state in states)
+
+    def by_state(self) -> dict[State, int]:
+        """Counts by state, all groups together."""
+        counts: dict[State, int] = {}
+        for by_state in self.states.values():
+            for state, count in by_state.items():
+                counts[state] = counts.get(state, 0) + count
+        return counts
 
     @property
     def unsettled(self) -> int:
@@ -144,19 +161,35 @@ def progress(database: Database, issue_id: int) -> Progress:
         .where(mine)
         .group_by(deliveries.c.group_name, deliveries.c.state)
     )
-    due = sa.select(sa.func.min(deliveries.c.next_attempt)).where(mine, deliveries.c.state.in_(["queued", "deferred"]))
+    due = sa.select(sa.func.min(deliveries.c.next_attempt)).where(mine, waiting)
     with database.read() as connection:
         for group, state, count in connection.execute(counts):
             by_group.setdefault(group, {})[State(state)] = count
         return Progress(by_group, _maybe(connection.execute(due).scalar()))
 
 
+def count_due(database: Database, at_most: int) -> int:
+    """How many deliveries of open issues are due now; counting stops at *at_most*."""
+    is_open = sa.select(issues.c.id).where(issues.c.state == IssueState.OPEN.value)
+    with database.read() as connection:
+        now = database.clock(connection)
+        due = sa.select(deliveries.c.id).where(
+            waiting, deliveries.c.issue_id.in_(is_open), deliveries.c.next_attempt <= now
+        )
+        return int(
+            connection.execute(sa.select(sa.func.count()).select_from(due.limit(at_most).subquery())).scalar_one()
+        )
+
+
 def unsettled_issues(database: Database) -> list[IssueRecord]:
     """Open or paused issues that still have deliveries to settle, oldest first."""
-    waiting = sa.exists().where(
-        deliveries.c.issue_id == issues.c.id, deliveries.c.state.in_([state.value for state in UNSETTLED])
+    is_waiting = sa.exists().where(waiting, deliveries.c.issue_id == issues.c.id)
+    is_in_hand = issues.c.id.in_(sa.select(deliveries.c.issue_id).where(deliveries.c.lease_id.is_not(None)))
+    query = (
+        sa.select(issues)
+        .where(sa.or_(is_waiting, is_in_hand), issues.c.state != IssueState.CANCELLED.value)
+        .order_by(issues.c.id)
     )
-    query = sa.select(issues).where(waiting, issues.c.state != IssueState.CANCELLED.value).order_by(issues.c.id)
     with database.read() as connection:
         return [issue_from(row) for row in connection.execute(query)]
 
@@ -241,10 +274,11 @@ def frozen_letters(database: Database, issue_id: int) -> list[FrozenLetter]:
         ]
 
 
-def frozen_letter(database: Database, letter_id: int) -> bytes:
-    """The compiled letter with this id."""
+def compiled_letters(database: Database, ids: Iterable[int]) -> dict[int, bytes]:
+    """The compiled letters with these ids."""
+    query = sa.select(letters.c.id, letters.c.compiled).where(letters.c.id.in_(list(ids)))
     with database.read() as connection:
-        return bytes(connection.execute(sa.select(letters.c.compiled).where(letters.c.id == letter_id)).scalar_one())
+        return {row.id: bytes(row.compiled) for row in connection.execute(query)}
 
 
 def frozen_source(database: Database, issue_id: int) -> FrozenSource:

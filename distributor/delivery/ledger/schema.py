@@ -79,6 +79,8 @@ leases = sa.Table(
     sa.Column("id", Id, primary_key=True),
     sa.Column("worker", sa.Text, nullable=False),
     sa.Column("expires_at", Time, nullable=False),
+    # Never the number of an earlier lease, which a worker that was long away may still believe to be its own.
+    sqlite_autoincrement=True,
 )
 
 deliveries = sa.Table(

@@ -16,18 +16,30 @@ from distributor.recipients.model import Candidate, GroupName
 _CHUNK = 10_000
 _SCHEMA = """
 CREATE TABLE recipient (
-  id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, group_name TEXT NOT NULL, email TEXT NOT NULL, fields TEXT NOT NULL
+  id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, group_name TEXT NOT NULL, reached_as TEXT NOT NULL,
+  email TEXT NOT NULL, fields TEXT NOT NULL
 );
 CREATE TABLE serves (
-  recipient INTEGER NOT NULL, group_name TEXT NOT NULL, audience TEXT NOT NULL,
-  unit TEXT NOT NULL, contact TEXT NOT NULL, role TEXT,
+  recipient INTEGER NOT NULL, audience TEXT NOT NULL, unit TEXT NOT NULL, contact TEXT NOT NULL, role TEXT,
   UNIQUE (recipient, unit, contact)
 );
 CREATE TABLE omitted (
-  group_name TEXT NOT NULL, name TEXT NOT NULL, unit TEXT, address TEXT, why TEXT NOT NULL, detail TEXT NOT NULL,
-  UNIQUE (unit, name, address)
+  key TEXT NOT NULL, group_name TEXT NOT NULL, name TEXT NOT NULL, unit TEXT NOT NULL, address TEXT NOT NULL,
+  why TEXT NOT NULL, detail TEXT NOT NULL,
+  UNIQUE (key, unit, name)
 );
 """
+_RECIPIENT = """
+INSERT INTO recipient (key, group_name, reached_as, email, fields) VALUES (?1, ?2, ?2, ?3, ?4)
+ON CONFLICT (key) DO UPDATE SET reached_as = reached_as || '+' || excluded.group_name
+WHERE instr(reached_as, excluded.group_name) = 0
+"""
+_SHARED = """
+SELECT id FROM recipient WHERE reached_as <> group_name
+UNION SELECT recipient FROM serves GROUP BY recipient HAVING count(*) > 1
+UNION SELECT recipient.id FROM omitted JOIN recipient USING (key)
+"""
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +55,17 @@ class StagedGroup:
 
 @dataclass(frozen=True, slots=True)
 class SharedAddress:
-    """One address that serves several contacts, as ``unit contact``; *groups* has more than one where groups meet."""
+    """One address that several lines of the list name: *serves* and *disabled* as ``unit contact``.
+
+    *groups* are those it is reached by; it gets the letter of the first, *group*. A *disabled* contact gets no letter,
+    but its mailbox does, for the others that it serves.
+    """
 
     address: str
     group: str
     groups: tuple[str, ...]
     serves: tuple[str, ...]
+    disabled: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +80,23 @@ class Recipient:
 
 
 class Staging:
-    """A context manager; candidates in the order of precedence: the first of an address chooses its group."""
+    """A context manager; candidates in the order of precedence: the first of an address chooses its group.
+
+    Raises:
+        InputError: a file that the candidates are read from has changed.
+    """
 
     def __init__(self, candidates: Iterable[Candidate]) -> None:
         self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-16000;" + _SCHEMA)
         self._db.execute("BEGIN")
-        iterator = iter(candidates)
-        while chunk := list(islice(iterator, _CHUNK)):
-            self._add(chunk)
+        try:
+            iterator = iter(candidates)
+            while chunk := list(islice(iterator, _CHUNK)):
+                self._add(chunk)
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -85,17 +110,14 @@ class Staging:
 
     def _add(self, chunk: list[Candidate]) -> None:
         enabled = [candidate for candidate in chunk if candidate.disabled is None]
+        self._db.executemany(_RECIPIENT, ((c.key, c.group, c.email, _merge_values(c)) for c in enabled))
         self._db.executemany(
-            "INSERT OR IGNORE INTO recipient (key, group_name, email, fields) VALUES (?, ?, ?, ?)",
-            ((c.key, c.group, c.email, _merge_values(c)) for c in enabled),
+            "INSERT OR IGNORE INTO serves SELECT id, ?, ?, ?, ? FROM recipient WHERE key = ?",
+            ((c.audience, c.unit, c.contact, c.role, c.key) for c in enabled),
         )
         self._db.executemany(
-            "INSERT OR IGNORE INTO serves SELECT id, ?, ?, ?, ?, ? FROM recipient WHERE key = ?",
-            ((c.group, c.audience, c.unit, c.contact, c.role, c.key) for c in enabled),
-        )
-        self._db.executemany(
-            "INSERT OR IGNORE INTO omitted VALUES (?, ?, ?, ?, 'disabled', ?)",
-            ((c.group, c.contact, c.unit, c.email, c.disabled) for c in chunk if c.disabled is not None),
+            "INSERT OR IGNORE INTO omitted VALUES (?, ?, ?, ?, ?, 'disabled', ?)",
+            ((c.key, c.group, c.contact, c.unit, c.email, c.disabled) for c in chunk if c.disabled is not None),
         )
 
     def __len__(self) -> int:
@@ -116,19 +138,20 @@ class Staging:
         ]
 
     def shared(self, limit: int = 20) -> tuple[int, list[SharedAddress]]:
-        """How many addresses serve more than one contact, and the first *limit* of them."""
-        query = "FROM serves GROUP BY recipient HAVING count(*) > 1"
-        total = int(self._scalar(f"SELECT count(*) FROM (SELECT 1 {query})"))
-        rows = self._db.execute(f"SELECT recipient {query} LIMIT ?", (limit,))
+        """How many addresses are named by more than one contact or group, and the first *limit* of them."""
+        total = int(self._scalar(f"SELECT count(*) FROM ({_SHARED})"))
+        rows = self._db.execute(f"{_SHARED} ORDER BY 1 LIMIT ?", (limit,))
         return total, [self._shared(recipient) for (recipient,) in rows.fetchall()]
 
     def _shared(self, recipient: int) -> SharedAddress:
-        email, group = self._db.execute("SELECT email, group_name FROM recipient WHERE id = ?", (recipient,)).fetchone()
-        rows = self._db.execute(
-            "SELECT group_name, unit, contact FROM serves WHERE recipient = ?", (recipient,)
-        ).fetchall()
-        groups = tuple(dict.fromkeys(row[0] for row in rows))
-        return SharedAddress(email, group, groups, tuple(f"{unit} {contact}" for _group, unit, contact in rows))
+        query = "SELECT key, email, group_name, reached_as FROM recipient WHERE id = ?"
+        key, email, group, reached_as = self._db.execute(query, (recipient,)).fetchone()
+        serves = self._db.execute(
+            "SELECT unit || ' ' || contact FROM serves WHERE recipient = ? ORDER BY rowid", (recipient,)
+        )
+        disabled = self._db.execute("SELECT unit || ' ' || name FROM omitted WHERE key = ? ORDER BY rowid", (key,))
+        names, disabled_names = (tuple(name for (name,) in rows) for rows in (serves, disabled))
+        return SharedAddress(email, group, tuple(reached_as.split("+")), names, disabled_names)
 
     def addresses_in(self, domains: Sequence[str], limit: int = 5) -> tuple[int, list[str]]:
         """How many addresses are in one of *domains* or below it, and the first *limit* of them."""
@@ -164,14 +187,15 @@ class Staging:
 
 
 def _merge_values(candidate: Candidate) -> str:
-    values = {
-        "contact": candidate.contact,
-        "unit": candidate.unit,
-        "salutation": candidate.salutation,
-        "role": candidate.role or "",
-        "email": candidate.email,
-    }
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+    return _encode(
+        {
+            "contact": candidate.contact,
+            "unit": candidate.unit,
+            "salutation": candidate.salutation,
+            "role": candidate.role or "",
+            "email": candidate.email,
+        }
+    )
 
 
 def _grouped(rows: Iterable[tuple[Any, ...]]) -> Iterator[Recipient]:

@@ -1,46 +1,226 @@
-"""Replies and their verdicts."""
+"""Replies and their verdicts: what a server's answer means for its letter, and for everybody else.
 
-from dataclasses import dataclass
-from enum import StrEnum
+A verdict is looked up, never guessed: first what one provider's own answers mean (provider_replies.tsv), then the
+enhanced code (RFC 3463), then known words, then the basic code with the step that it answers (RFC 5321 4.2, 4.3.2).
+Three rules stand above the tables: no answer, and any 4yz, is temporary; a refusal before RCPT is never the recipient's
+fault; and an address is blamed only where the answer says so plainly, because only then may it ever be suppressed.
+"""
 
+import re
 
-class Outcome(StrEnum):
-    """What a reply means for its delivery. fail_address: a bad mailbox; fail_message: this message was not wanted."""
+from distributor.delivery.model.channel import Phase, Reply
+from distributor.delivery.model.providers import by_pattern, provider_of
+from distributor.delivery.model.verdicts import Effect, Outcome, Scope, Verdict
 
-    SENT = "sent"
-    DEFER = "defer"
-    FAIL_ADDRESS = "fail_address"
-    FAIL_MESSAGE = "fail_message"
-
-
-class Effect(StrEnum):
-    """What a reply asks of everybody else in its scope. block: wait until a person releases them."""
-
-    NONE = "none"
-    SLOW = "slow"
-    RECONNECT = "reconnect"
-    BLOCK = "block"
+__all__ = ["Effect", "Outcome", "Scope", "Verdict", "classify", "decides", "provider_of"]
 
 
-class Scope(StrEnum):
-    """Whom the effect concerns."""
+def classify(reply: Reply, provider: str) -> Verdict:
+    """What *reply* means, said by *provider* (``provider_of``; "" where it is not known)."""
+    if reply.handed_over and not decides(reply):
+        return _defer("no-answer")
+    if reply.code is None:
+        return _defer(f"lost-{reply.phase}", scope=Scope.RELAY)
+    kind = reply.code // 100
+    if kind == 2 and reply.phase is Phase.DOT:
+        return _SENT
+    if kind not in (4, 5):
+        return _UNEXPECTED
+    return (
+        by_pattern(reply, kind, provider)
+        or _before_mail(reply, kind)
+        or _by_enhanced_code(reply, kind)
+        or _by_words(reply, kind)
+        or _by_code(reply, kind)
+    )
 
-    RECIPIENT = "recipient"
-    DOMAIN = "domain"
-    RELAY = "relay"
-    ISSUE = "issue"
+
+def decides(reply: Reply) -> bool:
+    """Whether *reply* ends a transaction: only 2yz, 4yz and 5yz do (RFC 5321 4.2.1). Anything else leaves a doubt."""
+    return reply.code is not None and reply.code // 100 in (2, 4, 5)
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a reply means.
+def _defer(reason: str, effect: Effect = Effect.NONE, scope: Scope = Scope.RECIPIENT) -> Verdict:
+    return Verdict(Outcome.DEFER, effect, scope, reason)
 
-    *after* is the wait in seconds that a pattern asks for, None for the usual schedule. *reason* is the stable slug of
-    the row that decided (``unknown`` where none did).
-    """
 
-    outcome: Outcome
-    effect: Effect
-    scope: Scope
-    reason: str
-    after: int | None = None
+def _bad_address(reason: str) -> Verdict:
+    return Verdict(Outcome.FAIL_ADDRESS, Effect.NONE, Scope.RECIPIENT, reason)
+
+
+def _unwanted(reason: str, scope: Scope = Scope.RECIPIENT) -> Verdict:
+    return Verdict(Outcome.FAIL_MESSAGE, Effect.NONE, scope, reason)
+
+
+def _compiled(*rows: tuple[str, Verdict]) -> tuple[tuple[re.Pattern[str], Verdict], ...]:
+    return tuple((re.compile(words), verdict) for words, verdict in rows)
+
+
+def _pause(reason: str) -> Verdict:
+    """Our relay does not take our login or our sender: it is the same for every letter, and a person must mend it."""
+    return _defer(reason, Effect.BLOCK, Scope.ISSUE)
+
+
+# The letter taken; and the relay itself, before any letter is named
+
+_SENT = Verdict(Outcome.SENT, Effect.NONE, Scope.RECIPIENT, "sent")
+_LOGIN_REFUSED = _pause("login-refused")
+_TEMPORARY_RELAY = _defer("temporary", scope=Scope.RELAY)
+_RELAY_REFUSED = _defer("relay-refused", Effect.SLOW, Scope.RELAY)
+_TLS_REFUSED = _defer("tls-refused", scope=Scope.RELAY)
+_UNEXPECTED = _defer("unexpected-reply", Effect.RECONNECT, Scope.RELAY)
+
+_BEFORE_MAIL = {
+    (4, Phase.CONNECT): _TEMPORARY_RELAY,
+    (5, Phase.CONNECT): _RELAY_REFUSED,
+    (4, Phase.GREETING): _TEMPORARY_RELAY,
+    (5, Phase.GREETING): _RELAY_REFUSED,
+    (4, Phase.EHLO): _TEMPORARY_RELAY,
+    (5, Phase.EHLO): _RELAY_REFUSED,
+    (4, Phase.STARTTLS): _TLS_REFUSED,
+    (5, Phase.STARTTLS): _TLS_REFUSED,
+    (4, Phase.AUTH): _defer("login-put-off", scope=Scope.RELAY),
+    (5, Phase.AUTH): _LOGIN_REFUSED,
+}
+
+
+def _before_mail(reply: Reply, kind: int) -> Verdict | None:
+    return _BEFORE_MAIL.get((kind, reply.phase))
+
+
+# Enhanced codes (RFC 3463; 7372 and 7505 for some of X.7 and X.1.10), without their class
+
+_SENDER_REFUSED = _pause("sender-refused")
+_LOGIN_NEEDED = _pause("login-needed")
+_RATE_LIMITED = _defer("rate-limited", Effect.SLOW, Scope.DOMAIN)
+_MAILBOX_FULL = _defer("mailbox-full")
+_TOO_MANY_RECIPIENTS = _defer("too-many-recipients", Effect.RECONNECT, Scope.RELAY)
+_TOO_LARGE = _unwanted("too-large")
+
+_ENHANCED = {
+    4: {
+        "2.1": _defer("mailbox-busy"),
+        "2.2": _MAILBOX_FULL,
+        "3.1": _defer("system-full", scope=Scope.DOMAIN),
+        "4.5": _RATE_LIMITED,
+        "5.3": _TOO_MANY_RECIPIENTS,
+        "7.28": _RATE_LIMITED,
+    },
+    5: {
+        "1.1": _bad_address("no-such-mailbox"),
+        "1.2": _bad_address("no-such-domain"),
+        "1.3": _bad_address("bad-address"),
+        "1.6": _bad_address("mailbox-moved"),
+        "1.7": _SENDER_REFUSED,
+        "1.8": _SENDER_REFUSED,
+        "1.10": _bad_address("takes-no-mail"),
+        "2.1": _bad_address("mailbox-disabled"),
+        # "should be used as a persistent transient failure", says RFC 3463 of these three.
+        "2.2": _MAILBOX_FULL,
+        "3.1": _defer("system-full", scope=Scope.DOMAIN),
+        "4.5": _RATE_LIMITED,
+        "2.3": _TOO_LARGE,
+        "3.4": _TOO_LARGE,
+        "5.3": _TOO_MANY_RECIPIENTS,
+        "6.7": _unwanted("address-not-supported"),
+        "7.8": _LOGIN_REFUSED,
+        "7.20": _defer("sender-unauthenticated", Effect.BLOCK, Scope.DOMAIN),
+        "7.23": _defer("spf-refused", Effect.BLOCK, Scope.DOMAIN),
+        "7.26": _defer("sender-unauthenticated", Effect.BLOCK, Scope.DOMAIN),
+        "7.28": _RATE_LIMITED,
+        "7.60": _SENDER_REFUSED,
+    },
+}
+
+
+def _detail(reply: Reply, kind: int) -> str:
+    """``1.1`` of 5.1.1; "" where there is no enhanced code, or one that contradicts the basic code's class."""
+    given, _dot, detail = (reply.enhanced or "").partition(".")
+    return detail if given == str(kind) else ""
+
+
+def _by_enhanced_code(reply: Reply, kind: int) -> Verdict | None:
+    verdict = _ENHANCED[kind].get(_detail(reply, kind))
+    return None if verdict is None or _is_too_early(verdict, reply) else verdict
+
+
+def _is_too_early(verdict: Verdict, reply: Reply) -> bool:
+    """At MAIL no recipient was named yet: an address or mailbox that is found bad there is the sender's."""
+    of_mailbox = verdict.outcome is Outcome.FAIL_ADDRESS or verdict.reason.startswith("mailbox-")
+    return of_mailbox and reply.phase is Phase.MAIL
+
+
+# Words, for servers without enhanced codes and for codes that say little; the first row that is found counts
+
+_RATES = (r"rate.?limit|frequency limited|too many (connections|messages)|sending (limit|quota)", _RATE_LIMITED)
+_FULL = (r"mailbox (is )?full|over ?quota|quota exceeded|exceeded .*quota", _MAILBOX_FULL)
+_BLOCKLISTED = (
+    r"client host .*blocked|blocked using|spamhaus|dnsbl",
+    _defer("relay-blocklisted", Effect.BLOCK, Scope.RELAY),
+)
+_TEMPORARY_WORDS = _compiled((r"gr[ae]y-?list", _defer("greylisted")), _RATES, _FULL)
+_MAIL_WORDS = _compiled(
+    (r"authentication (is )?required|must authenticate|need .*\bauth\b|log ?in first", _LOGIN_NEEDED),
+    _RATES,
+    _BLOCKLISTED,
+)
+_FINAL_WORDS = _compiled(
+    # Postfix keeps what it has against a sender until RCPT, Exchange until the body is through.
+    (
+        r"sender address rejected|not owned by user|must equal authorized user|same as authorization user"
+        r"|send as this sender",
+        _SENDER_REFUSED,
+    ),
+    (
+        r"relay access denied|relaying (is )?(denied|not allowed|not permitted)|unable to relay"
+        r"|not permitted to relay|relay not permitted",
+        _unwanted("relay-denied", Scope.RELAY),
+    ),
+    _BLOCKLISTED,
+    _RATES,
+    _FULL,
+    (
+        r"(user|mailbox|account|recipient)( is)? (unknown|not found|invalid)|user doesn't have"
+        r"|(unknown|invalid|no such) (user|mailbox|account|recipient)|no mailbox here"
+        r"|(user|mailbox|account|recipient)( \S+)? (does not|doesn't) exist"
+        r"|(用户|邮箱|收件人|帐号|账号)不存在|(没有|无)(此|该)(用户|邮箱)",
+        _bad_address("no-such-mailbox"),
+    ),
+    (r"(user|mailbox|account) (is |has been )?(disabled|suspended)", _bad_address("mailbox-disabled")),
+    (r"\bspam\b|\bvirus\b|content (was |is )?(rejected|refused)|垃圾邮件", _unwanted("content-refused")),
+)
+# What X.3 to X.7 say of systems, dialogue and policies is not the address's fault, whatever the words.
+_SUBJECTS_OF_ADDRESSES = {"", "0", "1", "2"}
+
+
+def _by_words(reply: Reply, kind: int) -> Verdict | None:
+    final = _MAIL_WORDS if reply.phase is Phase.MAIL else _FINAL_WORDS
+    text = reply.text.casefold()
+    blameable = _detail(reply, kind).partition(".")[0] in _SUBJECTS_OF_ADDRESSES
+    for words, verdict in _TEMPORARY_WORDS if kind == 4 else final:
+        found = words.search(text) and not _is_too_early(verdict, reply)
+        if found and (blameable or verdict.outcome is not Outcome.FAIL_ADDRESS):
+            return verdict
+    return None
+
+
+# Basic codes: what is left
+
+_STORAGE_EXCEEDED = _unwanted("storage-exceeded")
+_FINAL = {
+    503: _defer("out-of-sequence", Effect.RECONNECT, Scope.RELAY),
+    530: _LOGIN_NEEDED,
+    552: _STORAGE_EXCEEDED,
+}
+
+
+def _by_code(reply: Reply, kind: int) -> Verdict:
+    if kind == 4:
+        return _defer("closing", Effect.RECONNECT, Scope.RELAY) if reply.code == 421 else _defer("temporary")
+    if reply.code == 552 and reply.phase is Phase.RCPT:
+        return _TOO_MANY_RECIPIENTS  # RFC 5321 4.5.3.1.10
+    if reply.code in _FINAL:
+        return _FINAL[reply.code]
+    if reply.phase is Phase.MAIL:
+        return _SENDER_REFUSED
+    return _unwanted("policy" if _detail(reply, kind).startswith("7.") else "unknown")

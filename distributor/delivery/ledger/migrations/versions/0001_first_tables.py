@@ -79,6 +79,7 @@ def upgrade() -> None:
         sa.Column("worker", sa.Text(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=("leases_pkey")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "letters",

@@ -1,0 +1,91 @@
+"""The table of contents (本期要目, 目录): its lines repeat the titles and must not become articles."""
+
+import re
+from collections.abc import Sequence
+from itertools import islice
+
+from distributor.bulletin.lines import Line, is_rule, section_name
+from distributor.bulletin.paragraphs import is_like_title
+
+_CONTENTS = frozenset(
+    [
+        "要目",
+        "本期要目",
+        "目录",
+        "本期目录",
+        "目次",
+        "本期目次",
+        "导读",
+        "本期导读",
+        "本期导览",
+        "内容提要",
+        "本期内容",
+        "本期提要",
+    ]
+)
+_DETAILS = frozenset(["详情", "本期详情", "正文", "本期正文", "详细内容"])
+_MARK = re.compile(r"(?:[(（]?(?:[一二三四五六七八九十]{1,3}|[0-9]{1,2})[)）]?[、.．]?|[★■●◆☆▲◇○□※•◎])\s*")
+_LEADER = "0123456789 \u3000.…·—-"
+_NEAR_THE_TOP = 5
+
+
+def contents_span(lines: Sequence[Line]) -> tuple[int, int]:
+    """Where the contents begin and end in *lines* (their heading included); (0, 0) if there are none.
+
+    Their heading is among the first lines. They end above a rule, a heading framed like their own (≡本期详情≡) or
+    called 正文 or 详情, the first title that is repeated (with the sections right above it), or the first title that
+    has a paragraph below it. Contents that reach to the end are none, for then nothing would be left of the body.
+    """
+    top = islice((position for position, line in enumerate(lines) if line.text), _NEAR_THE_TOP)
+    start = next((position for position in top if _name(lines[position].text) in _CONTENTS), None)
+    if start is None:
+        return 0, 0
+    end = _end(lines, start)
+    return (start, end) if any(line.text for line in lines[end:]) else (0, 0)
+
+
+def is_details(text: str) -> bool:
+    """Whether the line only says that the contents end here."""
+    return _name(text) in _DETAILS
+
+
+def _name(text: str) -> str:
+    return section_name(text) or "".join(text.split()) if len(text) <= 20 else ""
+
+
+def _end(lines: Sequence[Line], start: int) -> int:
+    headings = {section_name(line.text): position for position, line in enumerate(lines) if section_name(line.text)}
+    frame = lines[start].text[0] if section_name(lines[start].text) else None
+    seen: set[str] = set()
+    last = start
+    for position in range(start + 1, len(lines)):
+        text = lines[position].text
+        if not text:
+            continue
+        section = section_name(text)
+        if is_rule(text) or is_details(text) or _key(text) in seen:
+            return _with_sections_above(lines, position, start)
+        if section and text[0] == frame and headings[section] == position:
+            return position
+        if not section and not is_like_title(text) and _key(text):
+            return last if last > start else position
+        seen.add(_key(text))
+        seen.discard("")
+        last = position
+    return len(lines)
+
+
+def _with_sections_above(lines: Sequence[Line], position: int, start: int) -> int:
+    if is_rule(lines[position].text) or is_details(lines[position].text):
+        return position
+    above = position
+    while above - 1 > start and (not lines[above - 1].text or section_name(lines[above - 1].text)):
+        above -= 1
+    return above
+
+
+def _key(text: str) -> str:
+    """What a title and its line in the contents have in common: no mark before it, no dots and page behind it."""
+    name = section_name(text)
+    bare = f"[{name}]" if name else _MARK.sub("", text[:200], count=1).rstrip(_LEADER)
+    return bare if any(map(str.isalnum, bare)) else ""

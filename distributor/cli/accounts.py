@@ -1,0 +1,228 @@
+"""An issue's account, as people read it and as JSON; for `report` and at the end of `send`, `resume` and `resend`."""
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from distributor.cli import output
+from distributor.cli.progress import state_word
+from distributor.delivery.model.records import DeliveryRecord, IssueRecord, IssueState, OmittedRecord, ServedRecord
+from distributor.delivery.model.states import State
+from distributor.i18n import _, ngettext
+from distributor.report.account import WORST_FIRST, Account, Numbers
+from distributor.report.reasons import Explanation, explain, explain_omitted
+from distributor.report.standing import Standing, standing
+from distributor.report.tables import account_json, one_line
+from distributor.settings import Settings
+
+ALL_SENT = 0
+NEEDS_DECISION = 1
+STILL_WAITING = 4
+LIST_MOST = 200
+_STATES_SHOWN = (State.SENT, State.DELIVERED, *WORST_FIRST)
+_WAITING = (Standing.SENDING, Standing.WAITING)
+
+
+def outcome(account: Account) -> int:
+    """The exit code: 4 as long as letters wait and go by themselves, 0 only if everybody who was named has it, else 1.
+
+    A paused issue, a letter in doubt and a name that was left out need a person.
+    """
+    if standing(account.issue.state, account.totals.letters) in _WAITING:
+        return STILL_WAITING
+    everybody = account.totals.sent == account.totals.total and not account.issue.unresolved
+    return ALL_SENT if everybody else NEEDS_DECISION
+
+
+def document(account: Account) -> dict[str, Any]:
+    """The JSON of an account, distributor.report/1, without the deliveries that were sent."""
+    head = {"schema": "distributor.report/1", "issue": output.issue_json(account.issue)}
+    return head | account_json(account) | {"outcome": outcome(account)}
+
+
+def show(account: Account, settings: Settings, console: Console) -> None:
+    """Who opened it, the numbers, then everybody who does not have it and why, and what is to be done."""
+    _show_issue(account.issue, settings, console)
+    console.print(_numbers(account))
+    _show_times(account, settings, console)
+    _show_shared(account, console)
+    _show_not_sent(account, settings, console)
+    _show_omitted(account, console)
+    for line in _closing(account):
+        console.print(line, style="bold", soft_wrap=True)
+
+
+def _show_issue(issue: IssueRecord, settings: Settings, console: Console) -> None:
+    title = [f"《{issue.masthead}》"]
+    title += [f"第{issue.number}期"] if issue.number is not None else []
+    title += [f"总第{issue.total_number}期"] if issue.total_number is not None else []
+    console.print(*title, f"({issue.ref})", style="bold")
+    opened = _("Opened {time} by {who} on {host}, from {sender}")
+    when = output.local(issue.opened_at, settings)
+    console.print(opened.format(time=when, who=issue.opened_by, host=issue.host, sender=issue.sender), soft_wrap=True)
+    if issue.again_reason:
+        console.print(_("Sent again: {reason}").format(reason=issue.again_reason), soft_wrap=True)
+    if issue.state is not IssueState.OPEN:
+        console.print(_state_of(issue), style="yellow", soft_wrap=True)
+
+
+def _state_of(issue: IssueRecord) -> str:
+    text = _("PAUSED by {who}: {reason}") if issue.state is IssueState.PAUSED else _("CANCELLED by {who}: {reason}")
+    return text.format(who=issue.state_by, reason=one_line(issue.state_reason or "") or _("no reason given"))
+
+
+def _numbers(account: Account) -> Table:
+    """A row a group. The states that occur stand side by side and add up to the letters."""
+    shown = [state for state in _STATES_SHOWN if account.totals.letters.get(state) or state is State.SENT]
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    headings = ("", _("units"), _("contacts"), _("letters"), "", *map(state_word, shown), _("(disabled)"))
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading else "left")
+    rows = [(name, numbers, account.disabled(name)) for name, numbers in account.groups.items()]
+    if len(rows) > 1:
+        rows.append((_("all"), account.totals, account.disabled()))
+    for name, numbers, disabled in rows:
+        table.add_row(name, *_cells(numbers, shown), f"({disabled})" if disabled else "")
+    return table
+
+
+def _cells(numbers: Numbers, shown: Iterable[State]) -> Iterator[str]:
+    yield from map(str, (numbers.units, numbers.contacts_total, numbers.total))
+    yield "="
+    for state in shown:
+        yield str(numbers.letters.get(state, 0))
+
+
+def _show_times(account: Account, settings: Settings, console: Console) -> None:
+    if account.times is None:
+        return
+    moments = [moment.astimezone(settings.timezone) for moment in account.times]
+    one_day = moments[0].date() == moments[-1].date()
+    first, *later = (f"{moment:%Y-%m-%d %H:%M:%S}" for moment in moments)
+    half, most, last = (text.partition(" ")[2] if one_day else text for text in later)
+    text = _("Sent: the first {first}, half by {half}, 95 % by {most}, the last {last}")
+    console.print(text.format(first=first, half=half, most=most, last=last), soft_wrap=True)
+
+
+def _show_shared(account: Account, console: Console) -> None:
+    if not account.shared:
+        return
+    console.print("\n" + _("One letter for several contacts, as they share a mailbox:"))
+    for record in account.shared:
+        console.print(f"  {record.address}: " + "; ".join(_contact(served) for served in record.serves), soft_wrap=True)
+    _say_more(account.shared_total - len(account.shared), account.issue.ref, console)
+
+
+def _show_not_sent(account: Account, settings: Settings, console: Console) -> None:
+    """Under each state and reason, once said, those whom it concerns."""
+
+    def heading(record: DeliveryRecord) -> tuple[State, Explanation]:
+        return record.state, explain(record, account.issue.ref)
+
+    listed = account.not_sent[:LIST_MOST]
+    order = {key: position for position, key in enumerate(dict.fromkeys(map(heading, listed)))}
+    for (state, why), records in groupby(sorted(listed, key=lambda each: order[heading(each)]), heading):
+        console.print()
+        console.print(f"{state_word(state)}: {why.sentence}", style="red", soft_wrap=True)
+        if why.next_step:
+            console.print(f"  → {why.next_step}", soft_wrap=True)
+        for record in records:
+            _show_delivery(record, settings, console)
+    _say_more(len(account.not_sent) - len(listed), account.issue.ref, console)
+
+
+def _show_delivery(record: DeliveryRecord, settings: Settings, console: Console) -> None:
+    parts = [record.address]
+    if record.attempts:
+        parts.append(ngettext("{n} attempt", "{n} attempts", record.attempts).format(n=record.attempts))
+    if record.next_attempt:
+        parts.append(_("next attempt {time}").format(time=output.local(record.next_attempt, settings)))
+    for served in record.serves:
+        console.print(f"  {record.group}  {_contact(served)}  {'  '.join(parts)}", soft_wrap=True)
+    said = one_line(" ".join(filter(None, (str(record.code or ""), record.enhanced, record.reply))))
+    if said:
+        console.print(f"      {said}", style="dim", soft_wrap=True)
+
+
+def _contact(served: ServedRecord) -> str:
+    return f"{served.unit} {served.contact}" + (f" ({served.role})" if served.role else "")
+
+
+def _say_more(count: int, ref: str, console: Console) -> None:
+    if count > 0:
+        text = ngettext(
+            "  … and {n} more; `distributor report {ref} --csv` lists everybody.",
+            "  … and {n} more; `distributor report {ref} --csv` lists everybody.",
+            count,
+        )
+        console.print(text.format(n=count, ref=ref))
+
+
+def _show_omitted(account: Account, console: Console) -> None:
+    """Whom the imprint reached and nobody wrote to, and why."""
+    if not account.omitted:
+        return
+    console.print("\n" + _("Not written to:"), style="yellow")
+    for record in account.omitted[:LIST_MOST]:
+        console.print(f"  {_omitted_name(record)}: {explain_omitted(record).sentence}", soft_wrap=True)
+    _say_more(len(account.omitted) - LIST_MOST, account.issue.ref, console)
+    steps = [explain_omitted(record, account.issue.ref).next_step for record in account.omitted]
+    for step in dict.fromkeys(steps):
+        console.print(f"  → {step}", soft_wrap=True)
+
+
+def _omitted_name(record: OmittedRecord) -> str:
+    return "  ".join(filter(None, (record.group, f"{record.unit or ''} {record.name}".strip(), record.address)))
+
+
+def _closing(account: Account) -> Iterator[str]:
+    """What is to be done, the most urgent first; or that all is done."""
+    totals, ref = account.totals, account.issue.ref
+    uncertain = totals.count(State.UNCERTAIN)
+    failed = totals.count(State.FAILED, State.BOUNCED)
+    yield ""
+    if totals.sent == totals.total:
+        yield ngettext("The {n} letter was sent.", "All {n} letters were sent.", totals.total).format(n=totals.total)
+    if uncertain:
+        text = ngettext(
+            "{n} letter may have arrived or not and needs your decision: `distributor resend {ref} --uncertain`",
+            "{n} letters may have arrived or not and need your decision: `distributor resend {ref} --uncertain`",
+            uncertain,
+        )
+        yield text.format(n=uncertain, ref=ref)
+    if failed:
+        text = ngettext(
+            "{n} letter failed: see above what to mend; `distributor resend {ref} --failed` sends it once more.",
+            "{n} letters failed: see above what to mend; `distributor resend {ref} --failed` sends them once more.",
+            failed,
+        )
+        yield text.format(n=failed, ref=ref)
+    if account.issue.unresolved:
+        count = len(account.issue.unresolved)
+        text = ngettext("{n} name of the imprint was left out.", "{n} names of the imprint were left out.", count)
+        yield text.format(n=count)
+
+
+def waiting(account: Account, settings: Settings) -> str | None:
+    """How many letters still wait, until when, and what makes them go; None where none does."""
+    count, ref = account.totals.unsettled, account.issue.ref
+    if not count or account.issue.state is IssueState.CANCELLED:
+        return None
+    if account.issue.state is IssueState.PAUSED:
+        text = ngettext(
+            "{n} letter waits, as the issue is paused. `distributor resume {ref}` goes on.",
+            "{n} letters wait, as the issue is paused. `distributor resume {ref}` goes on.",
+            count,
+        )
+        return text.format(n=count, ref=ref)
+    text = ngettext(
+        "{n} letter still waits; `distributor resume {ref}`, any later send or a worker delivers it.",
+        "{n} letters still wait; `distributor resume {ref}`, any later send or a worker delivers them.",
+        count,
+    ).format(n=count, ref=ref)
+    if account.next_attempt is None:
+        return text
+    return text + " " + _("The next attempt is at {time}.").format(time=output.local(account.next_attempt, settings))

@@ -1,0 +1,78 @@
+"""`distributor report`: who has an issue, who has not, why, and what next."""
+
+from collections.abc import Iterator
+
+import click
+
+from distributor.cli import accounts, output
+from distributor.cli.naming import find_issue
+from distributor.cli.progress import state_word
+from distributor.delivery.model.records import DeliveryRecord, IssueRecord
+from distributor.distribution import issues
+from distributor.distribution.site import Site, open_site
+from distributor.i18n import _
+from distributor.report import tables
+from distributor.report.account import Tally
+
+
+@click.command(
+    help=_(
+        "Say what became of every delivery of ISSUE: the numbers, then everybody who does not have it, why, what the "
+        "server said and what to do.\n\n"
+        "--csv gives a spreadsheet with one row for each contact. --json gives distributor.report/1: issue, "
+        "deliveries, groups, totals, sent (times), next_attempt, not_sent, omitted, outcome.\n\n"
+        "Exit code 0: all sent; 1: some were not sent, a name was left out, or your decision is needed; 4: some are "
+        "still waiting."
+    )
+)
+@click.argument("issue", metavar="ISSUE")
+@click.option("--json", "form", flag_value="json", help=_("everything as one JSON document"))
+@click.option("--csv", "form", flag_value="csv", help=_("a spreadsheet of all contacts"))
+@click.option("-o", "--out", metavar="FILE", help=_("the file to write into"))
+@click.pass_obj
+def report(site_name: str | None, issue: str, form: str | None, out: str | None) -> int:
+    if out is not None and form is None:
+        raise click.UsageError(_("-o wants --csv or --json"))
+    with open_site(site_name) as site:
+        found = find_issue(site, issue)
+        if form is None:
+            return _show(site, found)
+        tally, deliveries = issues.deliveries_of(site, found)
+        passing = tally.passing(deliveries)
+        _write(_json(tally, passing) if form == "json" else _csv(site, tally, passing), out)
+        return accounts.outcome(tally.account())
+
+
+def _show(site: Site, issue: IssueRecord) -> int:
+    account = issues.account_of(site, issue)
+    console = output.console()
+    accounts.show(account, site.settings, console)
+    if waiting := accounts.waiting(account, site.settings):
+        console.print(waiting, style="bold", soft_wrap=True)
+    return accounts.outcome(account)
+
+
+def _json(tally: Tally, deliveries: Iterator[DeliveryRecord]) -> Iterator[str]:
+    """The document in one pass over the ledger: what it sums up is what it lists."""
+    head = {"schema": "distributor.report/1", "issue": output.issue_json(tally.issue)}
+    rows = (tables.delivery_json(record, tally.issue.ref) for record in deliveries)
+
+    def tail() -> dict[str, object]:
+        return {name: value for name, value in accounts.document(tally.account()).items() if name not in head}
+
+    return tables.json_text(head, "deliveries", rows, tail)
+
+
+def _csv(site: Site, tally: Tally, deliveries: Iterator[DeliveryRecord]) -> Iterator[str]:
+    def rows() -> Iterator[tables.Row]:
+        yield tables.heading()
+        yield from tables.contact_rows(deliveries, tally.issue.ref, site.settings.timezone, state_word)
+        yield from tables.omitted_rows(tally.omissions, tally.issue.ref)
+
+    return tables.csv_text(rows())
+
+
+def _write(pieces: Iterator[str], out: str | None) -> None:
+    with click.open_file(out or "-", "wb", lazy=True) as stream:
+        for piece in pieces:
+            stream.write(piece.encode("utf-8"))

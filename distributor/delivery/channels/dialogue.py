@@ -1,0 +1,233 @@
+"""One connection and what is said on it: octets out, answers in, and when to stop waiting. Knows no phases."""
+
+import asyncio
+import socket
+import ssl
+from collections import deque
+from os import strerror
+from typing import cast
+
+from distributor.delivery.channels.answers import Answer, AnswerReader, MalformedAnswerError
+from distributor.delivery.model.channel import Phase, Reply
+from distributor.i18n import _
+
+SERVICE_CLOSING = 421
+# More answers than anybody could be waiting for: RSET, MAIL, RCPT, DATA and the final dot are the longest group.
+UNREAD_MOST = 16
+FAREWELL = 2.0
+
+
+class LostError(Exception):
+    """The dialogue is over: the connection is gone, or what is said on it can no longer be trusted.
+
+    *answer* is the server's own last word, where it had one (421, or a refusal nobody had asked for).
+    """
+
+    def __init__(self, text: str, answer: Answer | None = None) -> None:
+        super().__init__(text)
+        self.text = text
+        self.answer = answer
+
+    def reply(self, phase: Phase, relay: str, *, handed_over: bool = False) -> Reply:
+        """For the engine: the server's word, else that there was none."""
+        if self.answer is not None:
+            return self.answer.reply(phase, relay, handed_over=handed_over)
+        return Reply(phase, None, None, self.text, handed_over, relay)
+
+
+class InsecureError(Exception):
+    """TLS could not be had: no handshake, or a certificate that does not verify."""
+
+
+class Dialogue(asyncio.Protocol):
+    """Made by ``connect``. Each answer and each write may take *timeout* seconds, none goes past loop time *until*."""
+
+    def __init__(self, timeout: float) -> None:
+        self.timeout = timeout
+        self.until = float("inf")
+        self._loop = asyncio.get_running_loop()
+        self._closed: asyncio.Future[None] = self._loop.create_future()
+        self._reader = AnswerReader()
+        self._answers: deque[Answer] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._full = False
+        self._lost: str | None = None
+        self._transport: asyncio.Transport
+
+    @classmethod
+    async def connect(cls, host: str, port: int, timeout: float, tls: ssl.SSLContext | None) -> "Dialogue":  # noqa: ASYNC109
+        """Connect; with *tls*, TLS from the start (RFC 8314 3.3).
+
+        Raises:
+            LostError: no connection. InsecureError: a connection, and no trust.
+        """
+        dialogue = cls(timeout)
+        connecting = asyncio.get_running_loop().create_connection(
+            lambda: dialogue, host, port, happy_eyeballs_delay=0.25,
+            ssl=tls, ssl_shutdown_timeout=FAREWELL if tls else None,
+        )  # fmt: skip
+        try:
+            async with asyncio.timeout(timeout):
+                await connecting
+        except TimeoutError:
+            raise LostError(_("no connection within {seconds:.3g} s").format(seconds=timeout)) from None
+        except ssl.SSLError as error:
+            raise InsecureError(_told_tls(error)) from None
+        except OSError as error:
+            raise LostError(_told(error)) from None
+        return dialogue
+
+    async def secure(self, tls: ssl.SSLContext, host: str) -> None:
+        """Begin TLS on this connection (RFC 3207).
+
+        Raises:
+            InsecureError: no trust. Octets that came before the handshake were sent by nobody we know (command
+                injection into STARTTLS, CVE-2011-0411): they count as that.
+        """
+        if self._answers or self._reader.midway:
+            raise InsecureError(_("the relay sent something between STARTTLS and TLS"))
+        try:
+            async with asyncio.timeout(self.timeout):
+                transport = await self._loop.start_tls(
+                    self._transport, self, tls, server_hostname=host, ssl_shutdown_timeout=FAREWELL
+                )
+        except (TimeoutError, OSError) as error:  # SSLError is an OSError
+            self._lose(_told_tls(error))
+            raise InsecureError(_told_tls(error)) from None
+        self._transport = cast(asyncio.Transport, transport)
+
+    @property
+    def tls_version(self) -> str | None:
+        """Such as ``TLSv1.3``; None: in the clear."""
+        socket_ = self._transport.get_extra_info("ssl_object")
+        return socket_.version() if socket_ is not None else None
+
+    def in_step(self) -> None:
+        """Check that the far side is there and silent: whatever is said before we ask answers nothing of ours.
+
+        Raises:
+            LostError: it is gone, or has spoken out of turn.
+        """
+        if self._answers:
+            answer = self._answers.popleft()
+            text = _("the relay speaks out of turn: {answer}").format(answer=answer)
+            raise LostError(text, answer if answer.negative else None)
+        if self._lost is not None:
+            raise LostError(self._lost)
+        if self._reader.midway:
+            raise LostError(_("the relay speaks out of turn"))
+
+    def send(self, data: bytes) -> None:
+        """Write all of *data*.
+
+        Raises:
+            LostError: as in_step; nothing was written.
+        """
+        self.in_step()
+        self._transport.write(data)
+
+    async def drained(self) -> None:
+        """Wait while the far side is slower than we are.
+
+        Raises:
+            LostError: it took nothing for too long, is gone, or has spoken out of turn.
+        """
+        expires = self._expiry()
+        while self._full:
+            self.in_step()
+            await self._something(expires)
+
+    async def answer(self, patience: float | None = None) -> Answer:
+        """The next answer. *patience* is the wait in seconds where it is to be another than *timeout*, *until* aside.
+
+        Raises:
+            LostError: there is none, or it is 421: the server closes (RFC 5321 3.8), whatever was asked.
+        """
+        if not self._answers:
+            expires = self._expiry() if patience is None else self._loop.time() + patience
+            while not self._answers:  # parts of one may wake us: they do not make it later
+                if self._lost is not None:
+                    raise LostError(self._lost)
+                await self._something(expires)
+        answer = self._answers.popleft()
+        if answer.code == SERVICE_CLOSING:
+            raise LostError(str(answer), answer)
+        return answer
+
+    async def close(self) -> None:
+        """End the connection, and return once it has ended."""
+        if self._lost is None:
+            self._transport.close()
+            await asyncio.wait([self._closed], timeout=FAREWELL)
+        self.abort()
+        await asyncio.wait([self._closed], timeout=FAREWELL)
+
+    def abort(self) -> None:
+        """End the connection at once; what was written and not yet sent is dropped."""
+        self._transport.abort()
+
+    def _expiry(self) -> float:
+        return min(self._loop.time() + self.timeout, self.until)
+
+    async def _something(self, expires: float) -> None:
+        """Wait until the far side says something, takes what was written, or goes; after *expires* it is lost."""
+        waiter = self._waiter = self._loop.create_future()
+        alarm = self._loop.call_at(expires, self._lose, _("no answer in time"))
+        try:
+            await waiter
+        finally:
+            alarm.cancel()
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _lose(self, text: str) -> None:
+        if self._lost is None:
+            self._lost = text
+        self._transport.abort()
+        self._wake()
+
+    # What asyncio calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self._lost is not None:
+            return
+        try:
+            self._answers += self._reader.feed(data)
+        except MalformedAnswerError as error:
+            self._lose(_("the relay does not speak SMTP: {text}").format(text=error))
+            return
+        if len(self._answers) > UNREAD_MOST:
+            self._lose(_("the relay speaks out of turn"))
+        self._wake()
+
+    def pause_writing(self) -> None:
+        self._full = True
+
+    def resume_writing(self) -> None:
+        self._full = False
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._lost is None:
+            self._lost = _told(exc) if exc is not None else _("the relay closed the connection")
+        self._wake()
+        if not self._closed.done():
+            self._closed.set_result(None)
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno and not isinstance(error, socket.gaierror | ssl.SSLError):
+        return strerror(error.errno)
+    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+
+
+def _told_tls(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _("the relay's certificate is not to be trusted: {why}").format(why=error.verify_message)
+    return _("no TLS with the relay: {why}").format(why=_told(error))

@@ -1,0 +1,123 @@
+"""Ledgers for tests: small issues, what workers do to their deliveries, and what the tables then hold."""
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from distributor.delivery.ledger import claims, migrate
+from distributor.delivery.ledger.claims import Claim, Mark, Result
+from distributor.delivery.ledger.database import Database
+from distributor.delivery.ledger.opening import NewIssue, NewLetter, open_issue
+from distributor.delivery.ledger.staging import Staging
+from distributor.delivery.model.records import Actor, IssueRecord
+from distributor.delivery.model.states import Event, State
+from distributor.recipients.model import Candidate, GroupName
+
+PERSON = Actor("li", "desk.example")
+WORKER = Actor("worker 1", "host.example")
+DAY = 24 * 3600
+HOUR = 3_600_000_000
+
+
+@contextlib.contextmanager
+def opened(url: str) -> Iterator[Database]:
+    """The ledger at *url* with its tables made."""
+    database = Database(url)
+    try:
+        migrate.upgrade(database)
+        yield database
+    finally:
+        database.close()
+
+
+def candidate(number: int, *, group: GroupName = GroupName.DEPARTMENTS, **changes: Any) -> Candidate:
+    """Contact *number*: office7@example.org of 单位7."""
+    email = changes.get("email", f"office{number}@example.org")
+    usual = Candidate(
+        group=group, label=group, audience="有关部门", unit=f"单位{number}", salutation=f"单位{number}办公室",
+        contact="收文", role=None, email=email, key=email.lower(), disabled=None,
+    )  # fmt: skip
+    return replace(usual, **changes)
+
+
+def new_issue(total: int | None = 60, **changes: Any) -> NewIssue:
+    usual = NewIssue(
+        uid=f"uid{total}", masthead="园区工作简报", number=4, total_number=total, year=2026, file=f"{total}.txt",
+        content="正文".encode(), content_sha256=f"content {total}", roster_sha256="roster", sources="{}",
+        templates_sha256="templates", sender="office@sender.example", opened_by=PERSON, again_reason=None,
+        unresolved=(),
+    )  # fmt: skip
+    return replace(usual, **changes)
+
+
+def letters_for(staging: Staging) -> list[NewLetter]:
+    return [
+        NewLetter(group.name, f"简报（{group.name}）", f"letter {group.name}".encode()) for group in staging.groups()
+    ]
+
+
+def open_to(database: Database, candidates: Iterable[Candidate], issue: NewIssue | None = None) -> IssueRecord:
+    with Staging(candidates) as staging:
+        return open_issue(database, issue or new_issue(), lambda _now: letters_for(staging), staging)
+
+
+def open_small(database: Database, count: int = 3, total: int = 60, **changes: Any) -> IssueRecord:
+    """Issue *total* with *count* deliveries."""
+    prefix = {} if total == 60 else {"uid": f"uid{total}"}
+    return open_to(database, map(candidate, range(1, count + 1)), new_issue(total, **prefix, **changes))
+
+
+def result(claim: Claim | Mark, event: Event = Event.ACCEPTED, **changes: Any) -> Result:
+    """What the relay said to *claim*; a deferral is due in an hour."""
+    usual = Result(
+        id=claim.id, attempt=claim.attempt, event=event, phase="dot", code=250, enhanced="2.0.0", reply="OK id=1",
+        reason="sent", relay="relay.example:25", wait=HOUR if event is Event.DEFER else None,
+    )  # fmt: skip
+    return replace(usual, **changes)
+
+
+def mark(database: Database, *taken: Claim) -> set[Mark]:
+    """The marks that were accepted."""
+    return claims.write(database, [Mark(claim.id, claim.attempt) for claim in taken], [], WORKER)[0]
+
+
+def record(database: Database, *results: Result) -> int:
+    """How many results were refused."""
+    return claims.write(database, [], results, WORKER)[1]
+
+
+def sweep(database: Database, **changes: Any) -> claims.Swept:
+    return claims.sweep(database, **{"actor": WORKER, "expire_after": 2 * DAY, **changes})
+
+
+def claimed(database: Database, limit: int = 100, *, seconds: float = 60) -> tuple[int, list[Claim]]:
+    """A new lease and what could be claimed under it; with negative *seconds* its worker is dead already."""
+    lease = claims.take_lease(database, WORKER.who, seconds)
+    return lease, claims.claim(database, lease, limit)
+
+
+def all_rows(database: Database, query: str) -> list[tuple[Any, ...]]:
+    with database.read() as connection:
+        return [tuple(row) for row in connection.execute(sa.text(query))]
+
+
+def states(database: Database) -> Counter[State]:
+    rows = all_rows(database, "SELECT state, count(*) FROM deliveries GROUP BY state")
+    return Counter({State(state): count for state, count in rows})
+
+
+def row(database: Database, identity: int) -> dict[str, Any]:
+    """One delivery as the table holds it."""
+    with database.read() as connection:
+        found = connection.execute(sa.text("SELECT * FROM deliveries WHERE id = :id"), {"id": identity})
+        return dict(found.mappings().one())
+
+
+def execute(database: Database, statement: str, **parameters: Any) -> None:
+    """Make the past what a test needs it to be."""
+    with database.write() as connection:
+        connection.execute(sa.text(statement), parameters)

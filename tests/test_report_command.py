@@ -1,0 +1,258 @@
+"""`distributor report`, as a person and as a program read it."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from distributor.delivery.ledger import acts
+from distributor.delivery.ledger.database import Database
+from distributor.delivery.model.states import Event
+from distributor.recipients.model import GroupName
+from tests import ledgers
+from tests.sites import Site
+
+MEMBERS = GroupName.MEMBERS
+NO_SUCH = {
+    "phase": "rcpt",
+    "code": 550,
+    "enhanced": "5.1.1",
+    "reply": "\x1b[2JUser unknown",
+    "reason": "no-such-mailbox",
+}
+BUSY = {"phase": "rcpt", "code": 451, "enhanced": None, "reply": "later", "reason": "temporary"}
+SILENCE = {"code": None, "enhanced": None, "reply": "connection reset", "reason": "no-answer"}
+
+
+@pytest.fixture
+def ledger(site: Site) -> Iterator[Database]:
+    with ledgers.opened(f"sqlite:///{site.folder / 'distributor.sqlite3'}") as database:
+        yield database
+
+
+Ending = tuple[Event, dict[str, Any]]
+Settle = Callable[..., None]
+
+
+@pytest.fixture
+def settle(ledger: Database) -> Settle:
+    """Give the deliveries that are due their endings, in the order of their ids; more than that stay in hand."""
+
+    def settle(*endings: Ending) -> None:
+        _lease, claims = ledgers.claimed(ledger, len(endings))
+        ledgers.mark(ledger, *claims)
+        for claim, (event, said) in zip(claims, endings, strict=True):
+            ledgers.record(ledger, ledgers.result(claim, event, **said))
+
+    return settle
+
+
+SENT: Ending = (Event.ACCEPTED, {})
+
+
+def everybody(*more: Any) -> list[Any]:
+    """Two departments and two members; then *more*."""
+    return [*map(ledgers.candidate, (1, 2)), *(ledgers.candidate(n, group=MEMBERS) for n in (3, 4)), *more]
+
+
+def test_all_sent(site: Site, ledger: Database, settle: Settle) -> None:
+    ledgers.open_to(ledger, everybody())
+    settle(SENT, SENT, SENT, SENT)
+    ran = site.run("report", "60")
+    assert ran.code == 0
+    assert "《园区工作简报》 第4期 总第60期 (60)" in ran.out
+    assert "by li on desk.example, from office@sender.example" in ran.out
+    assert ran.out.rstrip().endswith("All 4 letters were sent.")
+    assert "@example.org" not in ran.out, "nobody is listed who has it"
+
+
+def test_the_numbers_add_up_before_the_reader_s_eyes(site: Site, ledger: Database, settle: Settle) -> None:
+    ledgers.open_to(ledger, everybody())
+    settle(SENT, (Event.REFUSE, NO_SUCH), (Event.LOSE, SILENCE), (Event.DEFER, BUSY))
+    lines = [line.split() for line in site.run("report", "60").out.splitlines()]
+    table = {line[0]: line[1:] for line in lines if "=" in line}
+    assert table == {
+        "送": ["2", "2", "2", "=", "1", "0", "1", "0"],
+        "发": ["2", "2", "2", "=", "0", "1", "0", "1"],
+        "all": ["4", "4", "4", "=", "1", "1", "1", "1"],
+    }
+    assert ["units", "contacts", "letters", "sent", "uncertain", "failed", "put", "off", "(disabled)"] in lines
+
+
+def test_who_does_not_have_it_why_and_what_next(site: Site, ledger: Database, settle: Settle) -> None:
+    ledgers.open_to(ledger, everybody())
+    settle((Event.REFUSE, NO_SUCH), SENT, (Event.LOSE, SILENCE), (Event.REFUSE, NO_SUCH))
+    ran = site.run("report", "60")
+    assert ran.code == 1
+    shown = ran.out[ran.out.index("uncertain: ") :]
+    assert shown.splitlines() == [
+        "uncertain: It was handed over, and no clear answer came back: it may have arrived, or not.",
+        "  → Ask the unit. If it has the letter, nothing is left to do; if not, or nobody can be asked, "
+        "`distributor resend 60 --uncertain` sends it again.",
+        "  发  单位3 收文  office3@example.org  1 attempt",
+        "      connection reset",
+        "",
+        "failed: There is no such mailbox.",
+        "  → Ask the unit for an address that works, correct the list, then `distributor resend 60 --missing`.",
+        "  送  单位1 收文  office1@example.org  1 attempt",
+        "      550 5.1.1 [2JUser unknown",
+        "  发  单位4 收文  office4@example.org  1 attempt",
+        "      550 5.1.1 [2JUser unknown",
+        "",
+        "1 letter may have arrived or not and needs your decision: `distributor resend 60 --uncertain`",
+        "2 letters failed: see above what to mend; `distributor resend 60 --failed` sends them once more.",
+    ]
+
+
+def test_what_is_put_off_has_its_next_attempt(site: Site, ledger: Database, settle: Settle) -> None:
+    ledgers.open_to(ledger, everybody())
+    settle(SENT, SENT, SENT, (Event.DEFER, BUSY))
+    ledgers.execute(ledger, "UPDATE deliveries SET next_attempt = 1772728200000000 WHERE state = 'deferred'")
+    ran = site.run("report", "60")
+    assert ran.code == 4
+    assert "put off: The server asked us to try again later." in ran.out
+    assert "office4@example.org  1 attempt  next attempt 2026-03-06 00:30" in ran.out
+    assert ran.out.rstrip().endswith("The next attempt is at 2026-03-06 00:30.")
+
+
+def test_before_anything_was_tried(site: Site, ledger: Database) -> None:
+    ledgers.open_to(ledger, everybody())
+    ran = site.run("report", "60")
+    assert ran.code == 4
+    assert "queued: It waits for its turn." in ran.out
+    assert "4 letters still wait" in ran.out
+
+
+def test_a_paused_issue_says_so_and_how_to_go_on(site: Site, ledger: Database) -> None:
+    issue = ledgers.open_to(ledger, everybody())
+    acts.pause(ledger, issue.id, actor=ledgers.PERSON, reason="等通知")
+    ran = site.run("report", "60")
+    assert ran.code == 1
+    assert "PAUSED by li: 等通知" in ran.out
+    assert "`distributor resume 60` goes on" in ran.out
+
+
+def test_a_cancelled_issue_says_so(site: Site, ledger: Database, settle: Settle) -> None:
+    issue = ledgers.open_to(ledger, everybody())
+    settle(SENT, SENT, SENT)
+    acts.cancel(ledger, issue.id, actor=ledgers.PERSON, reason="")
+    ran = site.run("report", "60")
+    assert ran.code == 1
+    assert "CANCELLED by li: no reason given" in ran.out
+    assert "cancelled: The issue was cancelled before this letter was sent." in ran.out
+    assert "resume" not in ran.out
+
+
+def test_cancelling_what_everybody_has_changes_nothing(site: Site, ledger: Database, settle: Settle) -> None:
+    issue = ledgers.open_to(ledger, everybody())
+    settle(SENT, SENT, SENT, SENT)
+    acts.cancel(ledger, issue.id, actor=ledgers.PERSON, reason="迟了")
+    ran = site.run("report", "60")
+    assert ran.code == 0
+    assert "All 4 letters were sent." in ran.out
+
+
+def test_one_mailbox_for_two_units_names_both(site: Site, ledger: Database, settle: Settle) -> None:
+    ledgers.open_to(ledger, everybody(ledgers.candidate(5, email="OFFICE1@example.org", role="收文")))
+    settle((Event.REFUSE, NO_SUCH), SENT, SENT, SENT)
+    out = site.run("report", "60").out
+    assert "  office1@example.org: 单位1 收文; 单位5 收文 (收文)" in out
+    assert "  送  单位1 收文  office1@example.org" in out
+    assert "  送  单位5 收文 (收文)  office1@example.org" in out
+
+
+def test_who_was_not_written_to_is_listed(site: Site, ledger: Database, settle: Settle) -> None:
+    disabled = ledgers.candidate(5, disabled="机构调整")
+    ledgers.open_to(ledger, everybody(disabled), ledgers.new_issue(unresolved=("有关部们",)))
+    settle(SENT, SENT, SENT, SENT)
+    ran = site.run("report", "60")
+    assert ran.code == 1, "a name that was left out is somebody who does not have it"
+    assert "送  单位5 收文  office5@example.org: The list has it as disabled: 机构调整" in ran.out
+    assert "有关部们: The list has no audience of this name" in ran.out
+    assert "(1)" in ran.out
+    assert ran.out.rstrip().endswith("1 name of the imprint was left out.")
+
+
+def test_a_disabled_contact_alone_is_no_failure(site: Site, ledger: Database, settle: Settle) -> None:
+    ledgers.open_to(ledger, everybody(ledgers.candidate(5, disabled="机构调整")))
+    settle(SENT, SENT, SENT, SENT)
+    assert site.run("report", "60").code == 0
+
+
+def test_a_long_list_ends_and_says_where_all_of_it_is(site: Site, ledger: Database, settle: Settle) -> None:
+    ledgers.open_small(ledger, 205)
+    settle(*[(Event.REFUSE, NO_SUCH)] * 205)
+    out = site.run("report", "60").out
+    assert out.count("1 attempt") == 200
+    assert "… and 5 more; `distributor report 60 --csv`" in out
+
+
+def test_everything_as_json(site: Site, ledger: Database, settle: Settle) -> None:
+    ledgers.open_to(ledger, everybody(ledgers.candidate(5, disabled="机构调整")))
+    settle(SENT, (Event.REFUSE, NO_SUCH), SENT, (Event.DEFER, BUSY))
+    ran = site.run("report", "60", "--json")
+    assert (ran.code, ran.err) == (4, "")
+    document = ran.json
+    assert (document["schema"], document["issue"]["ref"], document["outcome"]) == ("distributor.report/1", "60", 4)
+    assert [each["address"] for each in document["deliveries"]] == [f"office{n}@example.org" for n in (1, 2, 3, 4)]
+    assert [each["address"] for each in document["not_sent"]] == ["office2@example.org", "office4@example.org"]
+    assert document["totals"]["states"] == {"sent": 2, "deferred": 1, "failed": 1}
+    assert document["next_attempt"] == document["not_sent"][1]["next_attempt"]
+    assert [each["name"] for each in document["omitted"]] == ["收文"]
+
+
+def test_everybody_in_a_spreadsheet(site: Site, ledger: Database, settle: Settle) -> None:
+    ledgers.open_to(ledger, everybody(ledgers.candidate(5, unit="=SUM(A1)", disabled="机构调整")))
+    settle(SENT, (Event.REFUSE, NO_SUCH), SENT, SENT)
+    ran = site.run("report", "60", "--csv")
+    assert ran.code == 1
+    assert ran.out.startswith("\ufeffgroup,audience,unit,")
+    rows = list(csv.DictReader(io.StringIO(ran.out.removeprefix("\ufeff"))))
+    assert [(row["unit"], row["state"], row["code"]) for row in rows] == [
+        ("单位1", "sent", "250"), ("单位2", "failed", "550"), ("单位3", "sent", "250"), ("单位4", "sent", "250"),
+        ("'=SUM(A1)", "disabled", ""),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["--json", "--csv"])
+def test_a_file_gets_what_would_be_printed(site: Site, ledger: Database, settle: Settle, form: str) -> None:
+    ledgers.open_to(ledger, everybody())
+    settle(SENT, SENT, SENT, SENT)
+    printed = site.run("report", "60", form).out
+    ran = site.run("report", "60", form, "-o", site.folder / "account")
+    assert (ran.code, ran.out) == (0, "")
+    assert (site.folder / "account").read_bytes().replace(b"\r\n", b"\n") == printed.replace("\r\n", "\n").encode()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-o", "account.txt"], "--csv or --json"),
+        (["--csv", "-o", "none/account.csv"], "none/account.csv"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_told(
+    site: Site, ledger: Database, arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(site.folder)
+    ledgers.open_to(ledger, everybody())
+    ran = site.run("report", "60", *arguments)
+    assert ran.code == 2
+    assert said in ran.err
+    assert ran.out == ""
+
+
+def test_what_is_summed_up_is_what_is_listed(site: Site, ledger: Database) -> None:
+    """Deliveries and totals come from one look at the ledger, though letters go on being sent."""
+    ledgers.open_small(ledger, 30)
+    document = json.loads(site.run("report", "60", "--json").out)
+    assert document["totals"]["letters"] == len(document["deliveries"]) == 30
+
+
+def test_the_help_names_the_exit_codes(site: Site) -> None:
+    ran = site.run("report", "--help")
+    assert ran.code == 0
+    assert "Exit code 0: all sent; 1:" in " ".join(ran.out.split())

@@ -1,0 +1,147 @@
+"""Words for every reason: none is missing, none is said of a state that it does not fit."""
+
+import itertools
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from distributor import i18n
+from distributor.delivery.engine.judge import LOST_AFTER_HANDING_OVER, TOO_OLD
+from distributor.delivery.model.channel import Phase, Reply
+from distributor.delivery.model.providers import patterns
+from distributor.delivery.model.records import DeliveryRecord, OmittedRecord
+from distributor.delivery.model.replies import Effect, Outcome, Scope, Verdict, classify
+from distributor.delivery.model.states import State
+from distributor.report.reasons import PAUSING, Explanation, explain, explain_omitted, knows
+
+TEXTS = (
+    "", "User unknown", "account is disabled", "greylisted", "mailbox full", "too many connections",
+    "Sender address rejected", "Relay access denied", "blocked using dnsbl", "spam", "authentication required",
+)  # fmt: skip
+CODES = (None, 0, 250, 354, 421, 450, 452, 501, 503, 530, 550, 552, 554)
+ENHANCED = (None, *(f".{subject}.{detail}" for subject in range(8) for detail in range(61)), ".7.515")
+
+
+def general_verdicts() -> Iterator[Verdict]:
+    """Of every step with every kind of code, enhanced code and words that classify looks at."""
+    for phase, code, text in itertools.product(Phase, CODES, TEXTS):
+        yield classify(Reply(phase, code, None, text), "")
+    for phase, kind, detail in itertools.product((Phase.MAIL, Phase.RCPT, Phase.DOT), (4, 5), ENHANCED):
+        yield classify(Reply(phase, kind * 100 + 50, detail and f"{kind}{detail}", ""), "")
+
+
+VERDICTS = {row.verdict for row in patterns()} | set(general_verdicts())
+REASONS = sorted(
+    {verdict.reason for verdict in VERDICTS} - {"sent"} | {TOO_OLD, LOST_AFTER_HANDING_OVER, "lease-expired"}
+)
+
+
+def record(state: State, reason: str | None = None) -> DeliveryRecord:
+    return DeliveryRecord(1, "送", 0, "mail", "a@example.org", state, 1, (), reason=reason)
+
+
+def test_the_walk_reaches_what_there_is_to_reach() -> None:
+    assert len(REASONS) > 45
+    assert {"no-such-mailbox", "lost-connect", "login-refused", "unknown", "spf-refused", "policy"} < set(REASONS)
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_every_reason_has_words(reason: str) -> None:
+    assert knows(reason)
+    for state in (State.FAILED, State.DEFERRED, State.UNCERTAIN):
+        sentence, step = explain(record(state, reason), "60").sentence, explain(record(state, reason), "60").next_step
+        assert sentence.endswith((".", "."))
+        assert not re.search(r"[{}]", sentence + step)
+
+
+def test_different_reasons_have_different_sentences() -> None:
+    """Except for the steps between which no difference is known."""
+    same = {"lost-mail", "lost-rcpt", "lost-data", "lost-dot"}
+    sentences = [explain(record(State.FAILED, reason)).sentence for reason in REASONS if reason not in same]
+    assert len(sentences) == len(set(sentences))
+
+
+@pytest.mark.parametrize("state", State)
+def test_every_state_has_words_without_a_reason(state: State) -> None:
+    assert explain(record(state)).sentence
+
+
+def test_a_reason_from_another_version_is_said_to_be_unknown() -> None:
+    assert not knows("from-the-future")
+    assert explain(record(State.FAILED, "from-the-future")) == explain(record(State.FAILED, "unknown"))
+    assert "own words" in explain(record(State.FAILED, "unknown")).sentence
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "words"),
+    [
+        (State.CANCELLED, "temporary", "cancelled"),
+        (State.QUEUED, "no-answer", "its turn"),
+        (State.SENT, "sent", "The relay took it"),
+        (State.BOUNCED, None, "sent it back"),
+    ],
+)
+def test_a_state_that_says_enough_is_not_explained_by_an_old_reason(state: State, reason: str, words: str) -> None:
+    assert words in explain(record(state, reason)).sentence
+
+
+def test_what_is_put_off_is_said_to_be_tried_again() -> None:
+    assert explain(record(State.DEFERRED, "greylisted")).next_step == "It is tried again by itself."
+    assert explain(record(State.DEFERRED, "temporary")).next_step.startswith(
+        "It is tried again by itself. If it lasts: "
+    )
+    assert "by itself" not in explain(record(State.FAILED, "no-such-mailbox")).next_step
+
+
+@pytest.mark.parametrize("reason", sorted(PAUSING))
+def test_what_waits_for_a_person_is_not_said_to_go_by_itself(reason: str) -> None:
+    step = explain(record(State.DEFERRED, reason), "60/2").next_step
+    assert "by itself" not in step
+    assert "`distributor resume 60/2`" in step
+
+
+def test_exactly_the_verdicts_that_pause_an_issue_wait_for_a_person() -> None:
+    pausing = {each.reason for each in VERDICTS if (each.effect, each.scope) == (Effect.BLOCK, Scope.ISSUE)}
+    assert pausing == PAUSING
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_a_final_refusal_has_a_next_step_and_a_blamed_address_wants_a_new_one(reason: str) -> None:
+    outcomes = {verdict.outcome for verdict in VERDICTS if verdict.reason == reason}
+    step = explain(record(State.FAILED, reason), "60").next_step
+    if outcomes & {Outcome.FAIL_ADDRESS, Outcome.FAIL_MESSAGE}:
+        assert step
+    # An issue keeps its addresses: a corrected one is "missing" from it.
+    if Outcome.FAIL_ADDRESS in outcomes:
+        assert "`distributor resend 60 --missing`" in step
+
+
+@pytest.mark.parametrize("reason", [LOST_AFTER_HANDING_OVER, "lease-expired"])
+def test_a_doubt_is_not_called_a_failure(reason: str) -> None:
+    explanation = explain(record(State.UNCERTAIN, reason), "60")
+    assert "may have arrived" in explanation.sentence
+    assert "`distributor resend 60 --uncertain`" in explanation.next_step
+
+
+@pytest.mark.parametrize(
+    ("omitted", "words"),
+    [
+        (OmittedRecord("送", "某科", "市甲局", "a@example.org", "disabled", "机构调整 {x}"), "机构调整 {x}"),
+        (OmittedRecord("", "有关部们", None, None, "unresolved", ""), "no audience"),
+    ],
+)
+def test_why_somebody_was_not_written_to(omitted: OmittedRecord, words: str) -> None:
+    explanation = explain_omitted(omitted, "60")
+    assert words in explanation.sentence
+    assert "`distributor resend 60 --missing`" in explanation.next_step
+
+
+def test_the_words_follow_the_language_of_the_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Upper:
+        def gettext(self, message: str) -> str:
+            return message.upper()
+
+    monkeypatch.setattr(i18n, "_active", Upper())
+    explanation = explain(record(State.QUEUED))
+    assert explanation == Explanation("IT WAITS FOR ITS TURN.", "")

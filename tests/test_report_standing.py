@@ -1,0 +1,47 @@
+"""How an issue stands as a whole."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from distributor.delivery.model.records import IssueState
+from distributor.delivery.model.states import UNSETTLED, State
+from distributor.report.account import HAS_IT
+from distributor.report.standing import Standing, standing
+
+OPEN, PAUSED, CANCELLED = IssueState.OPEN, IssueState.PAUSED, IssueState.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("issue", "present", "expected"),
+    [
+        (OPEN, [State.SENT, State.DELIVERED], Standing.COMPLETE),
+        (OPEN, [State.SENT, State.FAILED], Standing.INCOMPLETE),
+        (OPEN, [State.SENT, State.BOUNCED], Standing.INCOMPLETE),
+        (OPEN, [State.SENT, State.SUPPRESSED], Standing.INCOMPLETE),
+        (OPEN, [State.SENT, State.FAILED, State.UNCERTAIN], Standing.DECISION),
+        (OPEN, [State.UNCERTAIN, State.DEFERRED], Standing.WAITING),
+        (OPEN, [State.SENT, State.DEFERRED, State.QUEUED], Standing.SENDING),
+        (OPEN, [State.CLAIMED], Standing.SENDING),
+        (OPEN, [State.HANDING_OVER], Standing.SENDING),
+        (PAUSED, [State.SENT, State.QUEUED], Standing.PAUSED),
+        (PAUSED, [State.DEFERRED], Standing.PAUSED),
+        (PAUSED, [State.HANDING_OVER], Standing.PAUSED),
+        (PAUSED, [State.SENT], Standing.COMPLETE),  # nothing is left to hold
+        (CANCELLED, [State.SENT, State.CANCELLED], Standing.CANCELLED),
+        (CANCELLED, [State.HANDING_OVER, State.CANCELLED], Standing.SENDING),  # what is on its way runs out
+        (OPEN, [], Standing.COMPLETE),
+    ],
+)
+def test_in_one_word(issue: IssueState, present: list[State], expected: Standing) -> None:
+    assert standing(issue, dict.fromkeys(present, 1)) is expected
+
+
+@given(st.sampled_from(IssueState), st.dictionaries(st.sampled_from(State), st.integers(0, 3)))
+def test_complete_is_said_only_if_everybody_has_it(issue: IssueState, counts: dict[State, int]) -> None:
+    present = {state for state, count in counts.items() if count}
+    stands = standing(issue, counts)
+    if stands is Standing.COMPLETE:
+        assert present <= HAS_IT
+    if stands in (Standing.COMPLETE, Standing.INCOMPLETE, Standing.DECISION):
+        assert not present & UNSETTLED
