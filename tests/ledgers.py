@@ -1,8 +1,9 @@
 """Ledgers for tests: small issues, what workers do to their deliveries, and what the tables then hold."""
 
 import contextlib
+import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +17,8 @@ from distributor.delivery.ledger.staging import Staging
 from distributor.delivery.model.records import Actor, IssueRecord
 from distributor.delivery.model.states import Event, State
 from distributor.recipients.model import Candidate, GroupName
+from distributor.render.message import Headers, compile_letter
+from distributor.render.model import Letter, Merged
 
 PERSON = Actor("li", "desk.example")
 WORKER = Actor("worker 1", "host.example")
@@ -60,15 +63,35 @@ def letters_for(staging: Staging) -> list[NewLetter]:
     ]
 
 
-def open_to(database: Database, candidates: Iterable[Candidate], issue: NewIssue | None = None) -> IssueRecord:
+def open_to(
+    database: Database,
+    candidates: Iterable[Candidate],
+    issue: NewIssue | None = None,
+    letters: Callable[[Staging], list[NewLetter]] = letters_for,
+) -> IssueRecord:
     with Staging(candidates) as staging:
-        return open_issue(database, issue or new_issue(), lambda _now: letters_for(staging), staging)
+        return open_issue(database, issue or new_issue(), lambda _now: letters(staging), staging)
+
+
+def finished_letters(staging: Staging) -> list[NewLetter]:
+    """Letters that an engine can send: a line of text that greets."""
+    greeting = Merged(("", "：\n正文。\n"), ("salutation",))
+    letter = Letter(subject=Merged(("园区工作简报",)), html=greeting, text=greeting, reply_to=None)
+    date = dt.datetime(2026, 3, 5, 9, tzinfo=dt.UTC)
+    headers = Headers("office@sender.example", "园区协会", "bulletin.sender.example", date, "sender.example")
+    compiled = compile_letter(letter, headers).to_bytes()
+    return [NewLetter(group.name, "园区工作简报", compiled) for group in staging.groups()]
+
+
+def open_sendable(database: Database, count: int, total: int = 60, **changes: Any) -> IssueRecord:
+    """Issue *total* with *count* deliveries of letters that can really be sent."""
+    people = map(candidate, range(1, count + 1))
+    return open_to(database, people, new_issue(total, **changes), finished_letters)
 
 
 def open_small(database: Database, count: int = 3, total: int = 60, **changes: Any) -> IssueRecord:
     """Issue *total* with *count* deliveries."""
-    prefix = {} if total == 60 else {"uid": f"uid{total}"}
-    return open_to(database, map(candidate, range(1, count + 1)), new_issue(total, **prefix, **changes))
+    return open_to(database, map(candidate, range(1, count + 1)), new_issue(total, **changes))
 
 
 def result(claim: Claim | Mark, event: Event = Event.ACCEPTED, **changes: Any) -> Result:

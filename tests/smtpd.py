@@ -131,6 +131,8 @@ class Server:
     def __enter__(self) -> Self:
         # With the protocol named, asyncio turns Nagle's delay off.
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        # Small, so that a large body is still on its way when the server stops reading.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         self.relay = Relay("127.0.0.1", listener.getsockname()[1], tls=self.tls is not None)
@@ -251,7 +253,7 @@ class _Smtp(SMTP):
         if isinstance(act, float):
             await asyncio.sleep(act)
             return None
-        return act if isinstance(act, str) else act.decode("latin-1")
+        return _text(act)
 
     async def smtp_EHLO(self, hostname: str) -> None:
         answer = await self.scripted("ehlo")
@@ -362,19 +364,21 @@ class Conversation:
         self.server.heard[self.index] += line
         return line.decode("utf-8").rstrip("\r\n")
 
-    async def answer(self, step: str, text: str, address: str | None = None) -> str:
+    async def answer(self, step: str, text: "str | bytes", address: str | None = None) -> str:
         """Say *text*, or what the script has instead; returns what was said."""
-        act = self.server.act(step, address)
+        return await self.perform(step, self.server.act(step, address), text)
+
+    async def perform(self, step: str, act: Act | None, text: "str | bytes") -> str:
         if isinstance(act, Do):
             await leave(self.writer.transport, act)
         if isinstance(act, float):
             await asyncio.sleep(act)
         said = act if isinstance(act, str | bytes) else text
         await self.say(said)
-        text = said if isinstance(said, str) else said.decode("latin-1")
-        if text.startswith("421") or (step == "greeting" and not text.startswith("220")):
+        answer = _text(said)
+        if answer.startswith("421") or (step == "greeting" and not answer.startswith("220")):
             await leave(self.writer.transport, Do.DROP)
-        return text
+        return answer
 
     async def serve(self) -> None:
         """A whole connection, command by command."""
@@ -388,8 +392,8 @@ class Conversation:
             await getattr(self, f"on_{verb.lower()}")(command)
 
     async def on_ehlo(self, _command: str) -> None:
-        lines = ["wire.example", *self.server.offers]
-        await self.answer("ehlo", "\r\n".join(f"250-{line}" for line in lines[:-1]) + f"\r\n250 {lines[-1]}")
+        *first, last = ["wire.example", *self.server.offers]
+        await self.answer("ehlo", "".join(f"250-{line}\r\n" for line in first) + f"250 {last}")
 
     async def on_helo(self, _command: str) -> None:
         await self.answer("helo", "250 wire.example")
@@ -419,31 +423,30 @@ class Conversation:
             await self.body()
 
     async def body(self) -> None:
-        lines = []
+        """Up to the final dot. A server that answers before it has answered, and says no more at the dot."""
+        lines: list[str] = []
+        early = ""
         while (line := await self.line()) != ".":
             lines.append(line.removeprefix("."))
-            if len(lines) == 1 and (act := self.server.act("body", self.recipient)) is not None:
-                await self.perform_amid(act)
-        await self.dot("".join(f"{line}\r\n" for line in lines).encode())
+            if len(lines) == 1:
+                early = await self.answer("body", b"", self.recipient)
+        await self.dot("".join(f"{line}\r\n" for line in lines).encode(), early)
 
-    async def perform_amid(self, act: Act) -> None:
-        if isinstance(act, Do):
-            await leave(self.writer.transport, act)
-        await (asyncio.sleep(act) if isinstance(act, float) else self.say(act))
-
-    async def dot(self, data: bytes) -> None:
-        recipient = self.recipient or ""
-        act = self.server.act("dot", recipient)
-        answer = f"250 2.0.0 queued as {len(self.server.messages)}" if recipient else "554 5.5.1 no valid recipients"
-        if isinstance(act, str | bytes):
-            answer = act if isinstance(act, str) else act.decode("latin-1")
-        self.server.messages.append(Message(self.sender or "", recipient, data, "" if isinstance(act, Do) else answer))
+    async def dot(self, data: bytes, early: str) -> None:
+        sender, recipient = self.sender or "", self.recipient or ""
         self.sender = self.recipient = None
-        if isinstance(act, Do):
-            await leave(self.writer.transport, act)
-        if isinstance(act, float):
-            await asyncio.sleep(act)
-        await self.say(act if isinstance(act, bytes) else answer)
+        messages = self.server.messages
+        text = f"250 2.0.0 queued as {len(messages)}" if recipient else "554 5.5.1 no valid recipients"
+        act = early or self.server.act("dot", recipient)
+        # Recorded before the answer leaves: whoever has heard it may look.
+        answer = "" if isinstance(act, Do) else _text(text if act is None or isinstance(act, float) else act)
+        messages.append(Message(sender, recipient, data, answer))
+        if not early:
+            await self.perform("dot", act, text)
+
+
+def _text(said: "str | bytes") -> str:
+    return said if isinstance(said, str) else said.decode("latin-1")
 
 
 # The engine's side
@@ -466,6 +469,7 @@ class HandDouble:
     at_mark: Callable[[Parcel], Awaitable[None]] | None = None
     held: dict[int, Parcel] = field(default_factory=dict)
     marked: list[str] = field(default_factory=list)
+    unmarked: list[str] = field(default_factory=list)
     replies: dict[str, Reply] = field(default_factory=dict)
     given_back: list[str] = field(default_factory=list)
 
@@ -492,6 +496,7 @@ class HandDouble:
             await self.at_mark(parcel)
         if parcel.address in self.unmarkable:
             del self.held[parcel.delivery_id]
+            self.unmarked.append(parcel.address)
             return False
         self.marked.append(parcel.address)
         return True

@@ -13,7 +13,7 @@ NOWHERE = "smtp://127.0.0.1:1"  # nothing listens there
 @pytest.fixture
 def waiting(site: Site) -> Site:
     """A site whose issue 60 is open, with every letter put off since the relay cannot be reached."""
-    site.setting(RELAY=NOWHERE, RETRY_FIRST=0, WAIT=0)
+    site.setting(RELAY=NOWHERE, RETRY_FIRST=3000, WAIT=0)
     assert site.send().code == 4
     site.setting(RELAY="")
     return site

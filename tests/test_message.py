@@ -6,17 +6,16 @@ import json
 import re
 from base64 import b64decode
 from collections.abc import Iterator
-from email import message_from_bytes, message_from_string, policy
+from email import message_from_bytes, policy
 from email.headerregistry import Address
 from email.message import EmailMessage
 from hashlib import sha256
 from typing import cast
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from distributor.errors import InputError
 from distributor.render.message import Attachment, CompiledLetter, Headers, compile_letter, message_id
 from distributor.render.model import Letter, Merged, MergeFields
 
@@ -95,7 +94,7 @@ def reference(letter: Letter, files: list[Attachment], fields: MergeFields) -> E
 
 
 def shown(fields: MergeFields) -> str:
-    return " ".join(name for name in (fields.unit, fields.contact.removeprefix(fields.unit)) if name)
+    return " ".join(name for name in (fields.unit, fields.contact.removeprefix(fields.unit)) if name).strip()
 
 
 def leaves(message: EmailMessage) -> list[EmailMessage]:
@@ -195,6 +194,8 @@ def test_every_part_arrives_as_it_was_given(letter: Letter, files: list[Attachme
 @given(letters, attachments, field_values)
 @settings(deadline=None)
 def test_it_equals_what_the_email_package_builds(letter: Letter, files: list[Attachment], fields: MergeFields) -> None:
+    texts = [letter.filled(fields).subject, shown(fields), *(file.filename for file in files)]
+    assume(not any("=?" in text for text in texts))  # the email package takes that for an encoded word of its own
     ours, theirs = parse(build(letter, files, fields)), reference(letter, files, fields)
     assert unspaced(ours) == unspaced(theirs)
     assert [part.get_content_type() for part in ours.walk()] == [part.get_content_type() for part in theirs.walk()]
@@ -214,6 +215,7 @@ def test_it_equals_what_the_email_package_builds(letter: Letter, files: list[Att
         ("市商务局", "", "市商务局"),
         ("", "收文员", "收文员"),
         ("", "", ""),
+        ("", " ", ""),
     ],
 )
 def test_a_unit_is_named_once(unit: str, contact: str, shown: str) -> None:
@@ -357,111 +359,3 @@ def test_a_sealed_letter_of_another_shape_is_refused(description: object) -> Non
     sealed = b"distributor letter 1 " + sha256(content).hexdigest().encode() + b"\n" + content
     with pytest.raises(ValueError):  # noqa: PT011  what is wrong differs, that it is told by this error does not
         CompiledLetter.from_bytes(sealed)
-
-
-# What is refused
-
-
-CONTROLS = ["\r\nBcc: spy@b.example", "\n", "\r", "\0", "\t", "\x1b", "\x7f", "\x85", "\u2028", "\u2029", "\ud800"]
-
-
-@pytest.mark.parametrize("control", CONTROLS, ids=ascii)
-@pytest.mark.parametrize(
-    ("named", "call"),
-    [
-        ("sender's name", lambda bad: compile_letter(LETTER, dataclasses.replace(HEADERS, sender_name=bad))),
-        ("address", lambda bad: compile_letter(LETTER, dataclasses.replace(HEADERS, sender=f"{bad}@b.example"))),
-        ("domain", lambda bad: compile_letter(LETTER, dataclasses.replace(HEADERS, list_id=bad))),
-        ("address", lambda bad: compile_letter(dataclasses.replace(LETTER, reply_to=f"{bad}@b.example"), HEADERS)),
-        ("subject", lambda bad: compile_letter(dataclasses.replace(LETTER, subject=Merged((bad,))), HEADERS)),
-        ("subject", lambda bad: build(dataclasses.replace(LETTER, subject=Merged(("", bad), ("unit",))))),
-        ("attachment", lambda bad: compile_letter(LETTER, HEADERS, [Attachment(bad, "text/plain", b"")])),
-        ("media type", lambda bad: compile_letter(LETTER, HEADERS, [Attachment("a", f"text/{bad}", b"")])),
-        *((name, lambda bad, name=name: build(fields=dataclasses.replace(FIELDS, **{name: bad}))) for name in NAMES),
-        ("domain", lambda bad: message_id("00ff", 1, 1, bad)),
-        ("Message-ID", lambda bad: compiled_message(message_id=f"<{bad}@b.example>")),
-        ("address", lambda bad: compiled_message(address=f"{bad}@b.example")),
-        ("address", lambda bad: compiled_message(address=f"a@b.example{bad}")),
-    ],
-)  # fmt: skip
-def test_what_could_forge_a_header_is_refused_by_name(named: str, call, control: str) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(ValueError, match=named):
-        call(f"a{control}b")
-
-
-def compiled_message(message_id: str = ID, address: str = "a@b.example") -> bytes:
-    compiled = compile_letter(LETTER, HEADERS)
-    return compiled.message(delivery_id=7, message_id=message_id, address=address, fields=FIELDS)
-
-
-@given(letters, st.lists(st.text(), min_size=7, max_size=7))
-@settings(deadline=None)
-def test_no_text_adds_a_header(letter: Letter, texts: list[str]) -> None:
-    """Whatever the texts are: refused, or a message with the same fields in the same order."""
-    expected = [name for name in parse(build()).keys() if letter.reply_to or name != "Reply-To"]  # noqa: SIM118
-    headers = dataclasses.replace(HEADERS, sender_name=texts[0])
-    file = Attachment(texts[1] or "a", "text/plain", b"")
-    try:
-        compiled = compile_letter(letter, headers, [file])
-        raw = compiled.message(delivery_id=7, message_id=ID, address="a@b.example", fields=MergeFields(*texts[2:]))
-    except InputError:
-        return
-    assert parse(raw).keys() == expected
-    assert_sound(raw)
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "",
-        "a",
-        "a@",
-        "@b.example",
-        "a@b@c.example",
-        "a b@c.example",
-        "<a@b.example>",
-        "a@b.example, c@d.example",
-        '"a b"@c.example',
-        "a" * 65 + "@b.example",
-    ],
-)
-def test_what_is_not_one_plain_address_is_refused(address: str) -> None:
-    with pytest.raises(InputError, match="not an e-mail address"):
-        compiled_message(address=address)
-
-
-def test_a_date_without_zone_is_refused() -> None:
-    naive = dataclasses.replace(HEADERS, date=dt.datetime(2026, 3, 2))  # noqa: DTZ001
-    with pytest.raises(ValueError, match="zone"):
-        compile_letter(LETTER, naive)
-
-
-def test_a_gap_that_no_recipient_can_fill_is_refused() -> None:
-    with pytest.raises(ValueError, match="password"):
-        compile_letter(dataclasses.replace(LETTER, html=Merged(("", ""), ("password",))), HEADERS)
-
-
-# Internationalised addresses
-
-
-def test_an_internationalised_domain_is_written_in_ascii() -> None:
-    raw = compiled_message(address="office@机关.example")
-    assert b"<office@xn--d6qt44c.example>" in raw
-    assert raw.isascii()
-
-
-def test_a_local_part_in_chinese_is_utf8_in_the_header() -> None:
-    """RFC 6532; whether the relay takes it is the channel's to see."""
-    raw = compiled_message(address="收文@机关.example")
-    assert "<收文@xn--d6qt44c.example>".encode() in raw
-    message = message_from_string(raw.decode(), policy=policy.SMTPUTF8)
-    assert message["To"].addresses[0].addr_spec == "收文@xn--d6qt44c.example"
-
-
-def test_sender_and_list_of_an_internationalised_domain_are_in_ascii() -> None:
-    headers = dataclasses.replace(HEADERS, sender="bulletin@机关.example", list_id="bulletin.机关.example")
-    message = parse(compile_letter(LETTER, headers).message(
-        delivery_id=1, message_id=ID, address="a@b.example", fields=FIELDS
-    ))  # fmt: skip
-    assert message["From"].addresses[0].addr_spec == "bulletin@xn--d6qt44c.example"
-    assert message["List-Id"] == "<bulletin.xn--d6qt44c.example>"

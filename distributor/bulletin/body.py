@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from distributor.bulletin.contents import contents_span, is_details
+from distributor.bulletin.contents import contents_span
 from distributor.bulletin.lines import Line, section_name
 from distributor.bulletin.model import Article, Section
 from distributor.bulletin.paragraphs import blocks_of, continues, join, titled, without_source
@@ -33,7 +33,7 @@ def read_body(lines: Sequence[Line]) -> tuple[tuple[Section, ...], list[Line]]:
     What stands above the first heading makes a section without name. An article without title has the title "".
     """
     start, end = contents_span(lines)
-    kept = [line for line in (*lines[:start], *lines[end:]) if not is_details(line.text)]
+    kept = [*lines[:start], *lines[end:]]
     sections = tuple(section for section in _sections(kept) if section.name or section.articles)
     return sections, [line for line in lines[start:end] if line.text]
 

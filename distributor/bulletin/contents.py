@@ -30,7 +30,7 @@ _NEAR_THE_TOP = 5
 
 
 def contents_span(lines: Sequence[Line]) -> tuple[int, int]:
-    """Where the contents begin and end in *lines* (their heading included); (0, 0) if there are none.
+    """Where the contents begin and end in *lines*, with their heading and that of the details; (0, 0) if there are none.
 
     Their heading is among the first lines. They end above a rule, a heading framed like their own (≡本期详情≡) or
     called 正文 or 详情, the first title that is repeated (with the sections right above it), or the first title that
@@ -42,11 +42,6 @@ def contents_span(lines: Sequence[Line]) -> tuple[int, int]:
         return 0, 0
     end = _end(lines, start)
     return (start, end) if any(line.text for line in lines[end:]) else (0, 0)
-
-
-def is_details(text: str) -> bool:
-    """Whether the line only says that the contents end here."""
-    return _name(text) in _DETAILS
 
 
 def _name(text: str) -> str:
@@ -63,7 +58,7 @@ def _end(lines: Sequence[Line], start: int) -> int:
         if not text:
             continue
         section = section_name(text)
-        if is_rule(text) or is_details(text) or _key(text) in seen:
+        if is_rule(text) or _name(text) in _DETAILS or _key(text) in seen:
             return _with_sections_above(lines, position, start)
         if section and text[0] == frame and headings[section] == position:
             return position
@@ -76,7 +71,7 @@ def _end(lines: Sequence[Line], start: int) -> int:
 
 
 def _with_sections_above(lines: Sequence[Line], position: int, start: int) -> int:
-    if is_rule(lines[position].text) or is_details(lines[position].text):
+    if is_rule(lines[position].text) or _name(lines[position].text) in _DETAILS:
         return position
     above = position
     while above - 1 > start and (not lines[above - 1].text or section_name(lines[above - 1].text)):

@@ -150,7 +150,7 @@ class _Judge:
             last=written[-1] if written else 1
         )
         if labels := self._labels_in_text():
-            text = _("{message}; {text} in line {line} has other text below it")
+            text = _("{message}; {text} in line {line} is taken for text, for more text stands in or below it")
             message = text.format(message=message, text=_short(labels[-1].text), line=labels[-1].number)
         remedy = _("write it as the last lines of the file, for example 送：市有关部门")
         return self._finding(Severity.ERROR, "no-routing", message, None, remedy)

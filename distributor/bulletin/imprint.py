@@ -18,8 +18,9 @@ from distributor.bulletin.names import SEPARATORS, names_of
 from distributor.bulletin.numbers import folded
 from distributor.bulletin.paragraphs import is_item, marker_of
 
-_COPIES = re.compile(r"\(?\s{0,4}共?\s{0,4}印(?:制|发|刷|数)?\s{0,4}:?\s{0,4}([0-9]{1,6})\s{0,4}份\s{0,4}\)?")
-_ISSUED = re.compile(r".*[0-9〇○一二三四五六七八九十]\s{0,4}[日号]\s{0,4}(?:印发|编印|印制|印)")
+_PRINTED = r"\(?\s{0,4}共?\s{0,4}印(?:制|发|刷|数)?\s{0,4}:?\s{0,4}([0-9]{1,6})\s{0,4}份\s{0,4}\)?"
+_COPIES = re.compile(_PRINTED)
+_ISSUED = re.compile(rf".*[0-9〇○一二三四五六七八九十]\s{{0,4}}[日号]\s{{0,4}}(?:印发|编印|印制|印)(?:\s*{_PRINTED})?")
 _FIELD = r"\s*:\s*(.*?)(?:\s{2}|\s[^\s:]{1,8}:|$)"
 _HANDLER = re.compile(r"承\s*办(?:\s*单\s*位)?" + _FIELD)
 _SIGNER = re.compile(r"签\s*发\s*人?" + _FIELD)
@@ -78,8 +79,8 @@ def _take(imprint: Imprint, entry: Sequence[Line]) -> None:
     label = label_of(first.text)
     if label is None:
         return
-    names = [_without_copies(imprint, line) for line in (Line(first.number, label.text), *others)]
     if label.kind in {LabelKind.ROUTING, LabelKind.UNKNOWN}:
+        names = [_without_copies(imprint, line) for line in (Line(first.number, label.text), *others)]
         imprint.routing.append(RoutingLine(label.name, names_of(names), first.number))
     elif len(first.text) <= _LONGEST_FIELDS:
         _take_staff(imprint, first)
@@ -87,6 +88,7 @@ def _take(imprint: Imprint, entry: Sequence[Line]) -> None:
 
 def _take_staff(imprint: Imprint, line: Line) -> None:
     """Several may share a line: 承办单位：某科    签发：某人."""
+    _without_copies(imprint, line)
     text = folded(line.text)
     if (found := _HANDLER.search(text)) and imprint.handler is None:
         imprint.handler = line.text[found.start(1) : found.end(1)].strip() or None
@@ -124,17 +126,17 @@ def _start(lines: Sequence[Line]) -> int:
 
 
 def _opens(text: str) -> bool:
-    """Whether an imprint may begin so. Contacts do not open it, for a notice often ends with them; nor does a label
-    that is not known, unless it stands right above one that is."""
+    """Whether an imprint may begin so: with readers, staff or copies. A label that is not known may only if it stands
+    right above one that is."""
     label = label_of(text)
     if label is None:
         return _is_copies(text)
-    return label.kind is LabelKind.STAFF or (label.kind is LabelKind.ROUTING and _are_names(label.text))
+    return label.kind is LabelKind.STAFF or (label.kind is LabelKind.ROUTING and not _is_prose(label.text))
 
 
 def _is_unknown(text: str) -> bool:
     label = label_of(text)
-    return label is not None and label.kind is LabelKind.UNKNOWN
+    return label is not None and label.kind is LabelKind.UNKNOWN and not _is_prose(label.text)
 
 
 def _fits(stretch: Sequence[Line], is_last: bool) -> bool:
@@ -169,15 +171,20 @@ def _role(line: Line, above: Line | None) -> _Role:
 def _continues(line: Line, above: Line) -> bool:
     is_open = above.text[-1] in SEPARATORS + ":：∶"
     is_below = line.number - above.number <= 1 and not above.text.endswith(("。", "份）", "份)"))
-    return (is_open or is_below) and ":" not in folded(line.text) and _are_names(line.text)
+    return (is_open or is_below) and _are_names(line.text)
 
 
 def _are_names(text: str) -> bool:
-    """Whether *text* may be a list of names: none too long, no full stop or colon between them, no title."""
-    bare = _COPIES.sub("", folded(text)).rstrip("。. ")
-    if any(character in "。!?" for character in bare) or _is_heading(text):
+    """Whether *text* may be names that wrap: none too long, no sentence, no colon, no title."""
+    if _is_prose(text) or ":" in folded(text) or _is_heading(text):
         return False
     return all(len(name) <= _LONGEST_NAME for name in re.split("[、，,；;]", text))
+
+
+def _is_prose(text: str) -> bool:
+    """Whether a sentence ends in *text* before its end."""
+    bare = _COPIES.sub("", folded(text)).rstrip("。. ")
+    return any(character in "。!?" for character in bare)
 
 
 def _is_remark(text: str) -> bool:

@@ -3,6 +3,7 @@
 Human words go to stderr wherever ``--json`` is given, so that stdout holds one JSON document and nothing else.
 """
 
+import logging
 import sys
 from collections.abc import Sequence
 
@@ -22,6 +23,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     0 all sent · 1 some not sent, or in need of a decision · 2 wrong command or unusable input, a refusal, or a person's
     "no": nothing was done · 3 settings, relay, broker or ledger do not work · 4 some still waiting.
     """
+    # What people should know of a delivery is in its account; the log is for workers, who have one.
+    logging.getLogger("distributor").addHandler(logging.NullHandler())
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character shows its number; it does not stop a delivery.
         if reconfigure := getattr(stream, "reconfigure", None):

@@ -46,8 +46,10 @@ def _deliver(site: Site, issue: IssueRecord) -> Watched:
 def _say_ending(site: Site, account: Account, watched: Watched) -> None:
     """What happens to the letters that are still to be sent, if any; and how to go on."""
     if watched.ending is Ending.STOPPED and site.settings.broker is not None and watched.progress.unsettled:
-        text = _("You stopped watching; the workers go on. `distributor status {ref} --watch` shows how far they are.")
-        output.say(text.format(ref=account.issue.ref), bold=True)
+        stopped = _(
+            "You stopped watching; the workers go on. `distributor status {ref} --watch` shows how far they are."
+        )
+        output.say(stopped.format(ref=account.issue.ref), bold=True)
     elif text := accounts.waiting(account, site.settings):
         output.say(text, bold=True)
 

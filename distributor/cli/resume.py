@@ -12,8 +12,8 @@ from distributor.i18n import _
 
 @click.command(
     help=_(
-        "Go on with ISSUE: open it again if it was paused, and deliver what is left of it. Tells its account at the "
-        "end, as `distributor send` does; --json gives distributor.send/1."
+        "Go on with ISSUE: open it again if it was paused, and deliver what is left of it; what was put off is tried "
+        "now. Tells its account at the end, as `distributor send` does; --json gives distributor.send/1."
     )
 )
 @click.argument("issue", metavar="ISSUE")

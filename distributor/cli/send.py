@@ -54,7 +54,11 @@ def _given(_ctx: click.Context, _parameter: click.Parameter, reason: str | None)
 )
 @click.argument("bulletin", metavar="BULLETIN", type=click.Path(path_type=Path))
 @click.option(
-    "--group", "groups", multiple=True, type=click.Choice([*GroupName]), help=_("only this group; may be repeated")
+    "--group",
+    "groups",
+    multiple=True,
+    type=click.Choice([group.value for group in GroupName]),
+    help=_("only this group; may be repeated"),
 )
 @click.option("--to-self", metavar="ADDRESS", help=_("each group's letter, marked 【测试】, to this address alone"))
 @click.option("--dry-run", is_flag=True, help=_("show what would happen, and stop"))

@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from time import monotonic
 
 from distributor.delivery.engine.engine import SLICE, Engine
 from distributor.delivery.engine.judge import RetryPolicy
@@ -16,10 +18,14 @@ from distributor.delivery.ledger.queries import Progress
 from distributor.delivery.model.channel import Channel
 from distributor.delivery.model.records import IssueRecord, IssueState
 from distributor.distribution.site import Site, mail_channel, worker
+from distributor.errors import LedgerError
 from distributor.settings import Settings
 
-LOOK_EVERY = 0.3
+log = logging.getLogger(__name__)
+
+LOOK_EVERY = 0.2
 SWEEP_EVERY = 30.0
+PATIENCE = 60.0
 
 
 class Ending(StrEnum):
@@ -70,36 +76,66 @@ async def _deliver(site: Site, issue: IssueRecord, channel: Channel, watch: Call
         engine.stop.set()
         await running
         why = (await watching).ending
-    return Watched(why, look(site, issue, watch))
+        return Watched(why, await asyncio.to_thread(look, site, issue, watch))
 
 
 async def _watch(site: Site, issue: IssueRecord, stop: asyncio.Event, watch: Callable[[Progress], None]) -> Watched:
     """Look at the ledger until the issue's ending; sweep now and then, as a worker would."""
-    rounds = 0
+    watching = _Watching(site, issue, watch)
+    sweep_at = monotonic()
     while True:
-        if rounds % int(SWEEP_EVERY / LOOK_EVERY) == 0:
-            await asyncio.to_thread(sweep, site)
-        rounds += 1
-        progress = await asyncio.to_thread(look, site, issue, watch)
-        if (why := await asyncio.to_thread(_ending_now, site, issue, progress)) is not None:
-            return Watched(why, progress)
+        if monotonic() >= sweep_at:
+            await asyncio.to_thread(_sweep_if_possible, site)
+            sweep_at = monotonic() + SWEEP_EVERY
+        if (why := await asyncio.to_thread(watching.look)) is not None:
+            return Watched(why, watching.progress)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LOOK_EVERY):
+            async with asyncio.timeout(watching.pause):
                 await stop.wait()
         if stop.is_set():
-            return Watched(Ending.STOPPED, progress)
+            return Watched(Ending.STOPPED, watching.progress)
 
 
 def watch_workers(site: Site, issue: IssueRecord, watch: Callable[[Progress], None]) -> Watched:
     """Watch other processes deliver *issue* until there is nothing to wait for. Ctrl-C ends the watching only."""
+    watching = _Watching(site, issue, watch)
     stopped = threading.Event()
     with _setting_on_signals(stopped):
-        while True:
-            progress = look(site, issue, watch)
-            if (why := _ending_now(site, issue, progress)) is not None:
-                return Watched(why, progress)
-            if stopped.wait(LOOK_EVERY):
-                return Watched(Ending.STOPPED, progress)
+        while (why := watching.look()) is None:
+            if stopped.wait(watching.pause):
+                return Watched(Ending.STOPPED, watching.progress)
+    return Watched(why, watching.progress)
+
+
+class _Watching:
+    """Looks at an issue for somebody who waits. *pause*: seconds until the next look, so that looking costs little."""
+
+    def __init__(self, site: Site, issue: IssueRecord, watch: Callable[[Progress], None]) -> None:
+        self.site = site
+        self.issue = issue
+        self.watch = watch
+        self.progress = Progress({}, None)
+        self.pause = LOOK_EVERY
+        self._seen_at = monotonic()
+
+    def look(self) -> Ending | None:
+        """Why there is nothing more to wait for; None: there is, or the ledger was away for a moment.
+
+        Raises:
+            LedgerError: it has been away for longer than PATIENCE.
+        """
+        started = monotonic()
+        try:
+            self.progress = look(self.site, self.issue, self.watch)
+            why = _ending_now(self.site, self.issue, self.progress)
+        except LedgerError as error:
+            if monotonic() - self._seen_at > PATIENCE:
+                raise
+            log.warning("%s", error)
+            return None
+        self._seen_at = monotonic()
+        self.pause = max(LOOK_EVERY, 9 * (self._seen_at - started))
+        return why
 
 
 def look(site: Site, issue: IssueRecord, watch: Callable[[Progress], None]) -> Progress:
@@ -157,7 +193,8 @@ async def _work(site: Site, channel: Channel, on_sweep: Callable[[Swept], None])
     with _stopped_by_signals(engine.stop):
         running = asyncio.create_task(engine.run())
         while not running.done():
-            on_sweep(await asyncio.to_thread(sweep, site))
+            if (swept := await asyncio.to_thread(_sweep_if_possible, site)) is not None:
+                on_sweep(swept)
             await asyncio.wait([running], timeout=SWEEP_EVERY)
         await running
 
@@ -167,6 +204,15 @@ def sweep(site: Site) -> Swept:
     settings = site.settings
     resend_after = settings.retry_first if settings.uncertain == "resend" else None
     return claims.sweep(site.ledger, actor=worker(), expire_after=settings.expire_after, resend_after=resend_after)
+
+
+def _sweep_if_possible(site: Site) -> Swept | None:
+    """The engine waits until the ledger is back; so does the sweep."""
+    try:
+        return sweep(site)
+    except LedgerError as error:
+        log.warning("%s", error)
+        return None
 
 
 def make_engine(site: Site, channel: Channel) -> Engine:

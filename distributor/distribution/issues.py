@@ -126,16 +126,16 @@ def pause(site: Site, issue: IssueRecord, reason: str) -> None:
 
 
 def resume(site: Site, issue: IssueRecord) -> bool:
-    """Open a paused issue again. False: it was open already (and delivering it is all that is wanted).
+    """Let *issue* go on now: open it again if it was paused (True), and try what was put off without waiting.
 
     Raises:
         RefusedError: it is cancelled.
     """
-    if acts.resume(site.ledger, issue.id, actor=site.actor):
-        return True
-    if _current(site, issue).state is IssueState.OPEN:
-        return False
-    raise _wrong_state(site, issue)
+    reopened = acts.resume(site.ledger, issue.id, actor=site.actor)
+    if not reopened and _current(site, issue).state is not IssueState.OPEN:
+        raise _wrong_state(site, issue)
+    acts.hasten(site.ledger, issue.id, actor=site.actor)
+    return reopened
 
 
 def cancel(site: Site, issue: IssueRecord, reason: str) -> int:
@@ -156,7 +156,7 @@ def resend(site: Site, issue: IssueRecord, states: Sequence[State], reason: str)
     Raises:
         RefusedError: the issue is cancelled.
     """
-    _refuse_cancelled(site, issue)
+    refuse_cancelled(site, issue)
     return acts.resend(site.ledger, issue.id, states, actor=site.actor, reason=reason)
 
 
@@ -185,7 +185,7 @@ def missing(site: Site, issue: IssueRecord) -> Iterator[Missing]:
         RefusedError: the issue is cancelled.
         InputError: today's list cannot be used, or holds addresses that no mail may be sent to.
     """
-    _refuse_cancelled(site, issue)
+    refuse_cancelled(site, issue)
     source = queries.frozen_source(site.ledger, issue.id)
     bulletin = reader.read(source.content, issue.file)
     frozen = {letter.group: letter for letter in queries.frozen_letters(site.ledger, issue.id)}
@@ -227,7 +227,8 @@ def _current(site: Site, issue: IssueRecord) -> IssueRecord:
     return current
 
 
-def _refuse_cancelled(site: Site, issue: IssueRecord) -> None:
+def refuse_cancelled(site: Site, issue: IssueRecord) -> None:
+    """Raises RefusedError if *issue* is cancelled."""
     if _current(site, issue).state is IssueState.CANCELLED:
         raise _wrong_state(site, issue)
 

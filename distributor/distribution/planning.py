@@ -1,7 +1,8 @@
 """From one file to what would be sent: read, resolve, render, stage. Nothing is opened and nothing leaves."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -167,7 +168,7 @@ def render_letters(
     findings: list[Finding] = []
     letters = {}
     for name in groups:
-        letter = _collect(findings, lambda group=roster.groups[name]: render_letter(bulletin, group, templates))
+        letter = _collect(findings, partial(render_letter, bulletin, roster.groups[name], templates))
         if letter is not None:
             letters[name] = letter
     if findings:
@@ -225,11 +226,18 @@ def _shared(staging: Staging) -> Iterator[Finding]:
         else:
             text = _("{address} serves {names}; it gets one letter")
             message = text.format(address=shared.address, names=names)
-        yield Finding(Severity.WARNING, "shared-address", message)
+        yield Finding(Severity.WARNING, "shared-address", message + _not_counted(shared.disabled))
     if more := total - len(first):
         yield Finding(Severity.WARNING, "shared-address", ngettext(
             "{n} more address serves several contacts", "{n} more addresses serve several contacts", more
         ).format(n=more))  # fmt: skip
+
+
+def _not_counted(disabled: Sequence[str]) -> str:
+    if not disabled:
+        return ""
+    text = ngettext(" ({names} is disabled and not counted)", " ({names} are disabled and not counted)", len(disabled))
+    return text.format(names="、".join(disabled))
 
 
 def _nobody(bulletin: Bulletin, staging: Staging) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ for _name in ("test", "invalid", "localhost"):
 MAX_LENGTH = 254  # octets, RFC 5321 4.5.3.1.3 less the angle brackets
 MAX_LOCAL_PART = 64  # octets, RFC 5321 4.5.3.1.1
 
-# The plain ASCII addresses that nearly everybody has, fifty times as fast as email-validator. It may be narrower than
+# The plain ASCII addresses that nearly everybody has, forty times as fast as email-validator. It may be narrower than
 # email-validator, never wider: no "xn--" or other labels with "--" in third place, no names that are special-use.
 _PLAIN = re.compile(
     r"(?!.{255})(?![^@]{65})"

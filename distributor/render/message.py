@@ -224,9 +224,8 @@ def _shared_headers(headers: Headers, reply_to: str | None) -> bytes:
 
 def _display_name(fields: MergeFields) -> str:
     """``unit contact``, the way an envelope is addressed; once where the contact's name says the unit already."""
-    if fields.contact.startswith(fields.unit):
-        return fields.contact
-    return f"{fields.unit} {fields.contact}".strip()
+    says_unit = fields.contact.startswith(fields.unit)
+    return (fields.contact if says_unit else f"{fields.unit} {fields.contact}").strip()
 
 
 def _attachment_part(attachment: Attachment) -> bytes:

@@ -112,8 +112,8 @@ class Dialogue(asyncio.Protocol):
             answer = self._answers.popleft()
             text = _("the relay speaks out of turn: {answer}").format(answer=answer)
             raise LostError(text, answer if answer.negative else None)
-        if self._lost is not None:
-            raise LostError(self._lost)
+        if self._lost is not None or self._transport.is_closing():  # connection_lost comes a turn of the loop later
+            raise LostError(self._lost or _("the relay closed the connection"))
         if self._reader.midway:
             raise LostError(_("the relay speaks out of turn"))
 
@@ -155,16 +155,16 @@ class Dialogue(asyncio.Protocol):
         return answer
 
     async def close(self) -> None:
-        """End the connection, and return once it has ended."""
-        if self._lost is None:
+        """End the connection, and return once it has ended. What was written and could not be sent is dropped."""
+        if not self._transport.get_write_buffer_size():
             self._transport.close()
             await asyncio.wait([self._closed], timeout=FAREWELL)
-        self.abort()
-        await asyncio.wait([self._closed], timeout=FAREWELL)
+        self._abort()
+        await self._closed
 
-    def abort(self) -> None:
-        """End the connection at once; what was written and not yet sent is dropped."""
-        self._transport.abort()
+    def _abort(self) -> None:
+        if not self._closed.done():  # asyncio's transports cannot be aborted once they are closed
+            self._transport.abort()
 
     def _expiry(self) -> float:
         return min(self._loop.time() + self.timeout, self.until)
@@ -186,7 +186,7 @@ class Dialogue(asyncio.Protocol):
     def _lose(self, text: str) -> None:
         if self._lost is None:
             self._lost = text
-        self._transport.abort()
+        self._abort()
         self._wake()
 
     # What asyncio calls

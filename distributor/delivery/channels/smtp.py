@@ -251,17 +251,18 @@ class _Session:
 
     async def _write_body(self, trip: _Trip) -> None:
         data = body(trip.parcel.message)
-        # The last write is never short, so that it holds the whole of the final dot.
-        while len(data) > 2 * CHUNK:
-            self.dialogue.send(data[:CHUNK])
-            data = data[CHUNK:]
+        # What is left for the last write is never short, so that it holds the whole of the final dot.
+        last = max(0, len(data) // CHUNK - 1) * CHUNK
+        for start in range(0, last, CHUNK):
+            self.dialogue.send(data[start : start + CHUNK])
             await self.dialogue.drained()
+        group = data[last:]
         behind = self._begin_next()
         if behind is not None:
-            data += behind.group
+            group += behind.group
         self.dialogue.in_step()
         trip.handed_over = True  # from here on nobody on this side knows what the relay has
-        self.dialogue.send(data)
+        self.dialogue.send(group)
         if behind is not None:
             behind.offered = True
 

@@ -192,9 +192,10 @@ class Engine:
 
     def record(self, claim: Claim, reply: Reply, verdict: Verdict) -> None:
         """Have the result of *claim* written; where it means that nothing of its issue can go, pause the issue."""
-        self.journal.record(judge(claim, reply, verdict, self.policy, random.random()))
+        result = judge(claim, reply, verdict, self.policy, random.random())
+        self.journal.record(result)
         if verdict.effect is Effect.BLOCK and verdict.scope is Scope.ISSUE:
-            self._pause(claim.issue_id, f"{reply.code or ''} {reply.text}".strip())
+            self._pause(claim.issue_id, f"{result.code or ''} {result.reply}".strip())
 
     def _pause(self, issue_id: int, reason: str) -> None:
         """Our relay refuses our login or our sender: a person must mend it."""

@@ -48,6 +48,21 @@ def resume(database: Database, issue_id: int, *, actor: Actor) -> bool:
         return True
 
 
+def hasten(database: Database, issue_id: int, *, actor: Actor) -> int:
+    """Make the deferred deliveries of the issue due now, as a person who mended something wants; returns how many."""
+    with database.write() as connection:
+        now = database.alone(connection)
+        update = deliveries.update().where(
+            deliveries.c.issue_id == issue_id,
+            deliveries.c.state == State.DEFERRED.value,
+            sa.or_(deliveries.c.next_attempt.is_(None), deliveries.c.next_attempt > now),
+        )
+        hastened = connection.execute(update.values(next_attempt=now)).rowcount
+        if hastened:
+            connection.execute(events.insert(), _event(issue_id, now, "hastened", actor, ""))
+        return hastened
+
+
 def cancel(database: Database, issue_id: int, *, actor: Actor, reason: str) -> int | None:
     """End the issue: whatever was not handed over is never sent. Returns how many; None: cancelled before."""
     with database.write() as connection:
@@ -89,6 +104,7 @@ def resend(database: Database, issue_id: int, states: Sequence[State], *, actor:
                 generation=deliveries.c.generation + sa.case((kept, 0), else_=1),
                 next_attempt=now,
                 waiting_since=now,
+                tries=0,
                 settled_at=None,
                 reason=None,
             )

@@ -111,6 +111,9 @@ def _claim_fairly(connection: Connection, lease: int, issue_ids: list[int], limi
     return claimed
 
 
+_CLAIMED = ("id", "issue_id", "letter_id", "attempt", "generation", "tries", "address", "fields")
+
+
 def _claim_from(connection: Connection, lease: int, issue_id: int, limit: int, now: int) -> list[Claim]:
     if limit <= 0:
         return []
@@ -131,17 +134,19 @@ def _claim_from(connection: Connection, lease: int, issue_id: int, limit: int, n
             attempt=deliveries.c.attempt + 1,
             lease_id=lease,
         )
-        .returning(
-            *(deliveries.c[name] for name in ("id", "issue_id", "letter_id", "attempt", "generation", "tries")),
-            deliveries.c.address,
-            deliveries.c.fields,
-            (now - deliveries.c.waiting_since).label("age"),
-            deliveries.c.next_attempt,
-        )
+        .returning(*(deliveries.c[name] for name in (*_CLAIMED, "waiting_since", "next_attempt")))
     )
     issue = connection.execute(sa.select(issues.c.uid, issues.c.sender).where(issues.c.id == issue_id)).one()
-    rows = sorted(connection.execute(update), key=lambda row: (row.next_attempt, row.id))
-    return [Claim(*row[:-1], *issue) for row in rows]
+    rows = sorted(connection.execute(update).mappings(), key=lambda row: (row["next_attempt"], row["id"]))
+    return [
+        Claim(
+            **{name: row[name] for name in _CLAIMED},
+            age=now - row["waiting_since"],
+            uid=issue.uid,
+            sender=issue.sender,
+        )
+        for row in rows
+    ]
 
 
 def _due(now: int) -> tuple[sa.ColumnElement[bool], ...]:

@@ -1,0 +1,471 @@
+"""Whole bulletins: the association's own issue, the forms of real ones, what is refused and asked, any input at all."""
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from distributor.bulletin import reader
+from distributor.bulletin.model import Bulletin, as_json
+from distributor.errors import InputError, RefusedError, Severity
+
+SAMPLES = Path(__file__).parent.parent.parent / "shared" / "data" / "bulletins"
+needs_samples = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the sample bulletins are not beside the checkout")
+
+WHOLE = """内部资料 注意保存
+
+园区简报
+
+第12期
+（总第61期）
+
+滨城园区协会
+2026年3月2日
+
+〈 园区动态 〉
+
+协会走访会员单位
+
+3月1日，协会走访三家会员单位，了解生产情况。（来源：协会秘书处）
+
+〈 通知 〉
+
+报送二月份情况
+
+请各会员单位于3月10日前报送二月份情况。
+
+报：市政府办公室
+送：市有关部门、
+    市“三防”办
+发：各会员单位。（共印50份）
+编辑：张三    签发：李四
+"""
+
+
+def parsed(text: str) -> Bulletin:
+    return reader.parse(text.encode(), "a.txt")
+
+
+def codes(bulletin: Bulletin) -> dict[str, Severity]:
+    return {finding.code: finding.severity for finding in bulletin.findings}
+
+
+def refusal(text: str) -> InputError:
+    with pytest.raises(InputError) as caught:
+        reader.read(text.encode(), "a.txt")
+    return caught.value
+
+
+def test_a_whole_bulletin_says_everything() -> None:
+    assert as_json(reader.read(WHOLE.encode(), "a.txt")) == {
+        "schema": "distributor.bulletin/1",
+        "masthead": "园区简报",
+        "number": 12,
+        "total_number": 61,
+        "year": None,
+        "publisher": "滨城园区协会",
+        "date": "2026-03-02",
+        "secrecy": "内部资料",
+        "signer": "李四",
+        "copies": 50,
+        "handler": None,
+        "supplement": False,
+        "sections": (
+            {
+                "name": "园区动态",
+                "articles": (
+                    {
+                        "title": "协会走访会员单位",
+                        "paragraphs": ("3月1日，协会走访三家会员单位，了解生产情况。",),
+                        "source": "协会秘书处",
+                        "line": 13,
+                    },
+                ),
+                "line": 11,
+            },
+            {
+                "name": "通知",
+                "articles": (
+                    {
+                        "title": "报送二月份情况",
+                        "paragraphs": ("请各会员单位于3月10日前报送二月份情况。",),
+                        "source": None,
+                        "line": 19,
+                    },
+                ),
+                "line": 17,
+            },
+        ),
+        "routing": (
+            {"label": "报", "names": ({"name": "市政府办公室", "line": 23},), "line": 23},
+            {
+                "label": "送",
+                "names": ({"name": "市有关部门", "line": 24}, {"name": "市“三防”办", "line": 25}),
+                "line": 24,
+            },
+            {"label": "发", "names": ({"name": "各会员单位", "line": 26},), "line": 26},
+        ),
+    }
+
+
+def test_json_and_python_agree() -> None:
+    document = as_json(parsed(WHOLE))
+    assert json.loads(json.dumps(document, ensure_ascii=False))["sections"][1]["articles"][0]["line"] == 19
+
+
+def test_nothing_is_missing_in_a_whole_bulletin() -> None:
+    assert codes(parsed(WHOLE)) == {"internal": Severity.QUESTION}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "gb18030", "utf-16"])
+def test_the_encoding_changes_nothing(encoding: str) -> None:
+    assert as_json(reader.parse(WHOLE.encode(encoding), "a.txt")) == as_json(parsed(WHOLE))
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r"])
+def test_the_line_ends_change_nothing(end: str) -> None:
+    assert as_json(parsed(WHOLE.replace("\n", end))) == as_json(parsed(WHOLE))
+
+
+def test_blanks_at_the_ends_of_lines_change_nothing() -> None:
+    assert as_json(parsed(WHOLE.replace("\n", " \t\u3000\n"))) == as_json(parsed(WHOLE))
+
+
+# The samples
+
+
+@needs_samples
+def test_the_association_s_issue_is_read_as_expected() -> None:
+    bulletin = reader.read((SAMPLES / "060.txt").read_bytes(), "060.txt")
+    expected = json.loads((SAMPLES / "060.expected.json").read_text("utf-8"))
+    read = as_json(bulletin)
+    for name in ("masthead", "number", "total_number", "publisher", "date"):
+        assert read[name] == expected[name]
+    assert {line.label: [name.name for name in line.names] for line in bulletin.routing} == expected["routing"]
+    assert [summary(section) for section in read["sections"]] == expected["sections"]
+    assert bulletin.findings == ()
+
+
+def summary(section: dict[str, Any]) -> dict[str, Any]:
+    articles = [
+        {
+            "title": article["title"],
+            "source": article["source"],
+            "paragraphs": [
+                {"starts": text[:10], "ends": text[-10:], "characters": len(text)} for text in article["paragraphs"]
+            ],
+        }
+        for article in section["articles"]
+    ]
+    return {"name": section["name"], "articles": articles}
+
+
+# What the forms call it; year, total, date, secrecy, copies and handler are called the same.
+FORM_NAMES = {"title": "masthead", "issue": "number", "total": "total_number", "issuer": "publisher"}
+NO_BULLETIN_TEXT = {"b20", "b25"}
+
+
+def forms() -> list[Any]:
+    if not SAMPLES.is_dir():
+        return []
+    listed = json.loads((SAMPLES / "forms.json").read_text("utf-8"))
+    return [pytest.param(form, id=form["id"]) for form in listed if isinstance(form["expected"], dict)]
+
+
+@needs_samples
+@pytest.mark.parametrize("form", forms())
+def test_the_forms_of_real_bulletins(form: dict[str, Any]) -> None:
+    bulletin = parsed(form["text"])
+    read, expected = as_json(bulletin), dict(form["expected"])
+    names = {line.label: [name.name for name in line.names] for line in bulletin.routing}
+    for label, wanted in (expected.pop("to", {}) | expected.pop("cc", {})).items():
+        assert names[label] == wanted if isinstance(wanted, list) else len(names[label]) == wanted
+    if "sections" in expected:
+        assert [section.name for section in bulletin.sections] == expected.pop("sections")
+    if "items" in expected:
+        assert len(bulletin.titles) == expected.pop("items")
+    if "signer" in expected:
+        # Printed and empty is null there; we keep apart what is not printed at all.
+        assert expected.pop("signer") == (bulletin.signer or None)
+        assert codes(bulletin)["unsigned"] is Severity.QUESTION
+    if expected.pop("must", None):
+        assert codes(bulletin)["missing-date"] is Severity.WARNING
+    for name, value in expected.items():
+        found = read[FORM_NAMES.get(name, name)]
+        assert (dt.date.fromisoformat(value) if name == "date" and value else value) == (
+            dt.date.fromisoformat(found) if name == "date" and found else found
+        )
+
+
+@needs_samples
+def test_the_forms_that_are_no_bulletins_are_refused_like_others() -> None:
+    listed = json.loads((SAMPLES / "forms.json").read_text("utf-8"))
+    assert {form["id"] for form in listed} >= NO_BULLETIN_TEXT
+    for form in listed:
+        if form["id"] in NO_BULLETIN_TEXT:
+            assert [finding.code for finding in refusal(form["text"]).findings] == ["no-routing"]
+
+
+@needs_samples
+def test_a_marked_form_is_refused() -> None:
+    (form,) = (form.values[0] for form in forms() if form.id == "b06")
+    assert isinstance(refusal(form["text"]), RefusedError)
+
+
+# What is missing
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "severity", "said"),
+    [
+        ("第4期\n2019年7月31日\n\n【甲】\n", "missing-masthead", Severity.WARNING, "lines 1–2"),
+        ("园区简报\n2019年7月31日\n\n【甲】\n", "missing-number", Severity.WARNING, "lines 1–2"),
+        ("园区简报\n总第4期\n\n【甲】\n", "missing-number", Severity.NOTE, "lines 1–2"),
+        ("园区简报\n第4期\n\n【甲】\n", "missing-total-number", Severity.NOTE, "lines 1–2"),
+        ("园区简报\n第4期\n\n【甲】\n", "missing-publisher", Severity.NOTE, "lines 1–2"),
+        ("园区简报\n第4期\n\n【甲】\n", "missing-date", Severity.WARNING, "right above the imprint"),
+        ("园区简报\n\n【甲】\n", "missing-date", Severity.WARNING, "line 1,"),
+        ("正文在此，没有报头。\n", "missing-number", Severity.WARNING, "begins with its text"),
+        ("园区简报\n第4期\n2019年2月30日\n\n【甲】\n", "bad-date", Severity.WARNING, "2019年2月30日"),
+        ("园区简报\n第4期\n\n正文。\n2019年2月30日\n", "bad-date", Severity.WARNING, "2019年2月30日"),
+        ("园区简报\n第4期\n2019年2月3日\n", "no-body", Severity.WARNING, "no text"),
+        ("园区简报\n第4期\n2019年2月3日\n\n主送：各处室\n\n甲事已办妥。\n", "label-in-text", Severity.WARNING, "主送"),
+        ("园区简报\n第4期\n\n正\ufffd文。\n", "damaged-character", Severity.WARNING, "damaged"),
+        ("园区简报\n第4期\n\n正文。\n\n— 2 —\n", "page-numbers", Severity.NOTE, "line 6"),
+        ("园区简报\n第4期\n\n目录\n甲乙\n\n【丙】\n甲乙\n正文。\n", "contents", Severity.NOTE, "lines 4, 5"),
+        ("园区简报\n节能专题\n第4期\n\n正文。\n", "unread-head", Severity.NOTE, "节能专题"),
+    ],
+)
+def test_what_is_missing_or_left_out_is_said(text: str, code: str, severity: Severity, said: str) -> None:
+    bulletin = reader.read((text + "\n送：市有关部门\n").encode(), "a.txt")
+    (finding,) = (finding for finding in bulletin.findings if finding.code == code)
+    assert finding.severity is severity
+    assert said in finding.message
+
+
+def test_a_number_and_date_that_are_missing_stay_so() -> None:
+    bulletin = parsed(
+        "园区简报\n\n【甲】\n第5期培训班开班\n2019年7月1日，第5期培训班开班。\n附件：第3期名单，2018年1月1日\n\n送：甲\n"
+    )
+    assert (bulletin.number, bulletin.total_number, bulletin.date) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "园区简报\n第4期\n\n正文。\n",
+        "随便一句话",
+        "园区简报\n第4期\n\n正文。\n\n送：\n",
+        "请及时抄送：相关单位\n",
+        "编辑：张三\n",
+    ],
+)
+def test_without_a_distribution_list_there_is_one_error(text: str) -> None:
+    (finding,) = refusal(text).findings
+    assert finding.code == "no-routing"
+    assert "送：市有关部门" in str(finding.remedy)
+    assert "from line" in finding.message
+
+
+def test_a_list_that_has_text_below_it_is_pointed_at() -> None:
+    (finding,) = refusal("主送：各处室\n\n现将有关事项通知如下。\n").findings
+    assert "主送：各处室 in line 1" in finding.message
+
+
+def test_a_label_without_names_is_warned_about() -> None:
+    bulletin = reader.read("正文。\n\n送：\n\n发：各单位\n".encode(), "a.txt")
+    (finding,) = (finding for finding in bulletin.findings if finding.code == "empty-label")
+    assert (finding.place and finding.place.line) == 3
+
+
+def test_text_within_the_list_is_told_by_line() -> None:
+    (finding,) = refusal("正文。\n\n送：" + "（" + "某" * 30 + "、" + "某" * 30 + "、" + "某" * 40 + "）\n").findings
+    assert (finding.code, finding.place and finding.place.line) == ("long-name", 3)
+
+
+# Secrecy
+
+
+@pytest.mark.parametrize(
+    "marking",
+    [
+        "秘密",
+        "秘 密",
+        "秘　密",
+        "机密★1年",
+        "机　密　★　一年",
+        "绝密★长期",
+        "绝密 ★ 启用前",
+        "秘密 10年",
+        "秘密级",
+        "密级：秘密",
+        "密级:　机　密",
+        "【机密】",
+        "（秘密）",
+        "机密★1年    编号：003",
+        "编号：003　　　　机密★1年",
+        "特急    绝密",
+    ],
+)
+@pytest.mark.parametrize(
+    "head", ["{marking}\n园区简报\n第4期\n", "园区简报\n{marking}\n第4期\n", "{marking}\n关于某事的报告\n"]
+)
+def test_a_secret_bulletin_is_refused(head: str, marking: str) -> None:
+    error = refusal(head.format(marking=marking) + "\n甲事。\n\n送：市有关部门\n")
+    assert isinstance(error, RefusedError)
+    assert error.exit_code == 2
+    (finding,) = error.findings
+    assert finding.code == "secret"
+    assert finding.place is not None
+    assert finding.place.line == 1 + head.startswith("园区")
+
+
+def test_a_marking_on_a_line_of_its_own_counts_wherever_it_was_moved_to() -> None:
+    error = refusal(WHOLE + "\n秘密★5年\n")
+    assert isinstance(error, RefusedError)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "严格保守国家秘密，绝密、机密文件单独保管。",
+        "会议强调：机密 文件要专人管理。",
+        "保守秘密",
+        "机密级计算机的管理办法印发",
+        "“秘密”与“机密”有别。",
+    ],
+)
+def test_words_about_secrets_are_no_marking(text: str) -> None:
+    bulletin = reader.read(f"园区简报\n第4期\n\n【保密工作】\n\n{text}\n\n甲事已办。\n\n送：甲\n".encode(), "a.txt")
+    assert bulletin.secrecy is None
+
+
+@pytest.mark.parametrize(
+    ("marking", "name"),
+    [
+        ("内部资料", "内部资料"),
+        ("内 部 资 料", "内部资料"),
+        ("内部资料 注意保存", "内部资料"),
+        ("内部资料，请勿外传！", "内部资料"),
+        ("（内部刊物）", "内部刊物"),
+        ("[内部文件]  妥善保管", "内部文件"),
+        ("内部", "内部"),
+        ("工作秘密★1年", "工作秘密"),
+        ("内部资料    编号：12", "内部资料"),
+    ],
+)
+def test_an_internal_bulletin_asks(marking: str, name: str) -> None:
+    bulletin = parsed(f"{marking}\n园区简报\n第4期\n\n【甲】\n甲事。\n\n送：甲\n")
+    assert bulletin.secrecy == name
+    assert codes(bulletin)["internal"] is Severity.QUESTION
+    assert bulletin.masthead == "园区简报"
+
+
+def test_the_gravest_marking_counts() -> None:
+    assert isinstance(refusal("内部资料 注意保存\n机密\n" + WHOLE), RefusedError)
+
+
+@pytest.mark.parametrize(
+    ("head", "signer"),
+    [("签发人：", ""), ("签发人：张三", "张三"), ("签发人： 张　三", "张三"), ("", None), ("某局    签发人:", "")],
+)
+def test_a_signer_who_is_printed_and_empty_asks(head: str, signer: str | None) -> None:
+    bulletin = parsed(f"园区简报\n第4期\n{head}\n2019年7月31日\n\n【甲】\n甲事。\n\n送：甲\n")
+    assert bulletin.signer == signer
+    assert ("unsigned" in codes(bulletin)) is (signer == "")
+    assert bulletin.date == dt.date(2019, 7, 31)
+
+
+# Any input at all
+
+
+def outcome(content: bytes) -> Bulletin | tuple[str, ...]:
+    """What read() makes of it; anything but a bulletin and its own error fails the test."""
+    try:
+        return reader.read(content, "a.txt")
+    except InputError as error:
+        return tuple(map(str, error.findings))
+
+
+PIECES = st.sampled_from(
+    [
+        *WHOLE.split("\n"),
+        "",
+        "第",
+        "期",
+        "年",
+        "：",
+        "、",
+        "（",
+        "）",
+        "“",
+        "”",
+        "【",
+        "】",
+        "目录",
+        "一、",
+        "（一）",
+        "____",
+        "\f",
+        "— 3 —",
+    ]
+)
+
+
+@given(st.binary())
+def test_no_bytes_are_too_much(content: bytes) -> None:
+    assert outcome(content) == outcome(content)
+
+
+@given(st.text())
+def test_no_text_is_too_much(text: str) -> None:
+    content = text.encode("utf-8", errors="replace")
+    assert outcome(content) == outcome(content)
+
+
+@given(st.lists(PIECES), st.sampled_from(["\n", "", " ", "\r\n"]))
+@settings(max_examples=300)
+def test_no_shuffled_bulletin_is_too_much(pieces: list[str], glue: str) -> None:
+    content = glue.join(pieces).encode()
+    assert outcome(content) == outcome(content)
+
+
+@given(st.data())
+def test_no_damage_is_too_much(data: st.DataObject) -> None:
+    content = bytearray(WHOLE.encode(data.draw(st.sampled_from(["utf-8", "gb18030", "utf-16"]))))
+    for _change in range(data.draw(st.integers(1, 8))):
+        place = data.draw(st.integers(0, len(content) - 1))
+        content[place : place + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
+    assert outcome(bytes(content)) == outcome(bytes(content))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" * 1_000_000,
+        "送：" + "“" * 1_000_000,
+        "送：" + "（" * 300_000 + "）" * 300_000,
+        "送：" + "、" * 1_000_000,
+        "甲" + "\u3000" * 1_000_000 + "乙",
+        "第" * 500_000,
+        "（来源：" * 200_000,
+        WHOLE + "\n" * 100_000,
+        "\n" * 100_000 + WHOLE,
+        WHOLE + "送：甲\n" * 100_000,
+        WHOLE + "好：甲\n" * 100_000,
+        WHOLE + "送：\n" + "甲\n" * 100_000,
+        "【甲】\n" * 100_000,
+        "目录\n" + "甲乙丙……\n" * 100_000,
+        ("甲" * 40 + "\n") * 20_000,
+        ("甲" * 80 + "\n\n") * 10_000,
+    ],
+    ids=range(16),
+)
+@pytest.mark.timeout(30)
+def test_nothing_takes_long(text: str) -> None:
+    """Each is read in about a second or two; anything that grows by the square would take minutes."""
+    outcome(text.encode())

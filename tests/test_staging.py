@@ -1,0 +1,293 @@
+"""Recipients made unique: each address once, in the letter of its highest group, with everybody it serves."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from distributor.delivery.ledger.staging import Recipient, SharedAddress, StagedGroup, Staging
+from distributor.errors import InputError, Place
+from distributor.recipients.addresses import address_key
+from distributor.recipients.loader import load
+from distributor.recipients.model import Candidate, GroupName
+from distributor.recipients.resolve import resolve
+from tests.test_recipients import VALID, written
+
+
+def candidate(
+    group: str, unit: str, contact: str, email: str, *, disabled: str | None = None, audience: str = "有关单位"
+) -> Candidate:
+    """One that the imprint reaches by the label of its group's name."""
+    return Candidate(
+        GroupName(group), group, audience, unit, f"{unit}办公室", contact, "收文", email, address_key(email), disabled
+    )
+
+
+def staged(*candidates: Candidate) -> Staging:
+    return Staging(candidates)
+
+
+def letters(staging: Staging, group: str | None = None) -> list[tuple[str, str, list[str]]]:
+    """Group, address and whom it serves, of each letter."""
+    return [(r.group, r.address, [f"{row[1]} {row[2]}" for row in r.serves]) for r in staging.recipients(group)]
+
+
+# Each address once
+
+
+def test_every_contact_with_an_address_of_its_own_gets_a_letter() -> None:
+    with staged(
+        candidate("送", "甲局", "收文员", "Office@example.org"), candidate("发", "乙公司", "行政部", "b@example.org")
+    ) as staging:
+        assert len(staging) == 2
+        assert list(staging.recipients()) == [
+            Recipient(
+                key="office@example.org",
+                group="送",
+                address="Office@example.org",
+                fields={
+                    "contact": "收文员", "unit": "甲局", "salutation": "甲局办公室", "role": "收文",
+                    "email": "Office@example.org",
+                },
+                serves=(("有关单位", "甲局", "收文员", "收文"),),
+            ),
+            Recipient(
+                key="b@example.org",
+                group="发",
+                address="b@example.org",
+                fields={
+                    "contact": "行政部", "unit": "乙公司", "salutation": "乙公司办公室", "role": "收文",
+                    "email": "b@example.org",
+                },
+                serves=(("有关单位", "乙公司", "行政部", "收文"),),
+            ),
+        ]  # fmt: skip
+        assert staging.shared() == (0, [])
+
+
+def test_a_mailbox_of_several_units_gets_one_letter_that_serves_all() -> None:
+    with staged(
+        candidate("送", "外事办", "秘书科", "office@example.org"),
+        candidate("送", "港澳办", "综合科", "OFFICE@example.org"),
+        candidate("送", "港澳办", "秘书科", "office@EXAMPLE.org"),
+    ) as staging:
+        everybody = ["外事办 秘书科", "港澳办 综合科", "港澳办 秘书科"]
+        assert letters(staging) == [("送", "office@example.org", everybody)]
+        assert staging.groups() == [StagedGroup("送", units=2, contacts=3, addresses=1, disabled=0)]
+        assert staging.shared() == (1, [SharedAddress("office@example.org", "送", ("送",), tuple(everybody), ())])
+
+
+def test_the_first_contact_of_a_shared_mailbox_is_the_one_addressed() -> None:
+    with staged(
+        candidate("送", "甲局", "一", "a@example.org"), candidate("送", "乙局", "二", "a@example.org")
+    ) as staging:
+        (recipient,) = staging.recipients()
+        assert (recipient.fields["unit"], recipient.fields["contact"]) == ("甲局", "一")
+
+
+@pytest.mark.parametrize(("higher", "lower"), [("报", "送"), ("报", "发"), ("送", "发")])
+def test_an_address_in_two_groups_gets_one_letter_of_the_higher_group(higher: str, lower: str) -> None:
+    with staged(
+        candidate(higher, "甲局", "收文员", "a@example.org"),
+        candidate(lower, "乙公司", "行政部", "a@example.org"),
+        candidate(lower, "丙公司", "行政部", "c@example.org"),
+    ) as staging:
+        assert letters(staging, higher) == [(higher, "a@example.org", ["甲局 收文员", "乙公司 行政部"])]
+        assert letters(staging, lower) == [(lower, "c@example.org", ["丙公司 行政部"])]
+        (shared,) = staging.shared()[1]
+        assert (shared.group, shared.groups) == (higher, (higher, lower))
+
+
+def test_a_contact_reached_by_two_groups_gets_one_letter_and_is_named_once() -> None:
+    """The commonest case: one unit in two audiences. Its two groups are worth a warning though it is one contact."""
+    with staged(
+        candidate("报", "甲局", "收文员", "a@example.org", audience="市领导"),
+        candidate("送", "甲局", "收文员", "a@example.org", audience="有关部门"),
+        candidate("发", "甲局", "收文员", "a@example.org", audience="各单位"),
+    ) as staging:
+        (recipient,) = staging.recipients()
+        assert (recipient.group, recipient.serves) == ("报", (("市领导", "甲局", "收文员", "收文"),))
+        assert staging.shared() == (
+            1, [SharedAddress("a@example.org", "报", ("报", "送", "发"), ("甲局 收文员",), ())]
+        )  # fmt: skip
+
+
+def test_a_contact_reached_by_two_audiences_of_a_group_is_no_news() -> None:
+    with staged(
+        candidate("发", "甲公司", "行政部", "a@example.org", audience="各会员单位"),
+        candidate("发", "甲公司", "行政部", "a@example.org", audience="各理事单位"),
+    ) as staging:
+        assert letters(staging) == [("发", "a@example.org", ["甲公司 行政部"])]
+        assert staging.shared() == (0, [])
+
+
+def test_the_first_shared_addresses_are_shown_and_all_are_counted() -> None:
+    pairs = [candidate("发", f"单位{n}", name, f"a{n}@example.org") for n in range(7) for name in ("甲", "乙")]
+    with staged(*pairs) as staging:
+        total, first = staging.shared(limit=3)
+        assert (total, [shared.address for shared in first]) == (
+            7,
+            ["a0@example.org", "a1@example.org", "a2@example.org"],
+        )
+
+
+# Disabled contacts
+
+
+def test_a_disabled_contact_is_omitted_with_its_reason_and_gets_nothing() -> None:
+    with staged(
+        candidate("送", "甲局", "收文员", "a@example.org"),
+        candidate("送", "甲局", "某科", "B@example.org", disabled="机构调整"),
+    ) as staging:
+        assert letters(staging) == [("送", "a@example.org", ["甲局 收文员"])]
+        assert list(staging.omitted()) == [("送", "某科", "甲局", "B@example.org", "disabled", "机构调整")]
+        assert staging.groups() == [StagedGroup("送", units=1, contacts=1, addresses=1, disabled=1)]
+
+
+@pytest.mark.parametrize("disabled_first", [True, False])
+def test_a_mailbox_disabled_for_one_unit_still_serves_the_others(disabled_first: bool) -> None:
+    """A reason given for one contact must not cost another unit its letter; but a person is told of both."""
+    pair = [
+        candidate("发", "乙公司", "行政部", "a@example.org"),
+        candidate("发", "甲公司", "某科", "A@example.org", disabled="机构调整"),
+    ]
+    with staged(*(reversed(pair) if disabled_first else pair)) as staging:
+        assert letters(staging) == [("发", "a@example.org", ["乙公司 行政部"])]
+        assert list(staging.omitted()) == [("发", "某科", "甲公司", "A@example.org", "disabled", "机构调整")]
+        assert staging.shared() == (
+            1, [SharedAddress("a@example.org", "发", ("发",), ("乙公司 行政部",), ("甲公司 某科",))]
+        )  # fmt: skip
+
+
+def test_a_disabled_contact_of_a_higher_group_does_not_lend_its_letter() -> None:
+    with staged(
+        candidate("报", "甲局", "收文员", "a@example.org", disabled="暂停"),
+        candidate("发", "乙公司", "行政部", "a@example.org"),
+    ) as staging:
+        assert letters(staging) == [("发", "a@example.org", ["乙公司 行政部"])]
+        assert staging.groups() == [StagedGroup("报", 0, 0, 0, disabled=1), StagedGroup("发", 1, 1, 1, disabled=0)]
+
+
+def test_a_contact_disabled_in_two_groups_is_omitted_once() -> None:
+    with staged(
+        candidate("送", "甲局", "某科", "a@example.org", disabled="暂停"),
+        candidate("发", "甲局", "某科", "a@example.org", disabled="暂停"),
+    ) as staging:
+        assert [row[:3] for row in staging.omitted()] == [("送", "某科", "甲局")]
+        assert len(staging) == 0
+
+
+# Numbers
+
+
+def test_numbers_count_a_contact_where_its_letter_goes() -> None:
+    with staged(
+        candidate("送", "甲局", "一", "a@example.org"),
+        candidate("送", "甲局", "二", "b@example.org"),
+        candidate("发", "甲局", "一", "a@example.org"),
+        candidate("发", "乙公司", "三", "b@example.org"),
+        candidate("发", "丙公司", "四", "c@example.org"),
+        candidate("发", "丙公司", "五", "d@example.org", disabled="暂停"),
+    ) as staging:
+        assert staging.groups() == [
+            StagedGroup("送", units=2, contacts=3, addresses=2, disabled=0),
+            StagedGroup("发", units=1, contacts=1, addresses=1, disabled=1),
+        ]
+        assert sum(group.addresses for group in staging.groups()) == len(staging) == 3
+
+
+def test_nobody_is_no_group() -> None:
+    with staged() as staging:
+        assert (len(staging), staging.groups(), list(staging.recipients()), list(staging.omitted())) == (0, [], [], [])
+
+
+def test_addresses_in_domains_are_counted_and_the_first_are_shown() -> None:
+    emails = ["a@example.org", "b@Mail.Example.ORG", "c@badexample.org", "example.org@good.example.com", "d@例子.test"]
+    with staged(*(candidate("发", f"单位{n}", "甲", email) for n, email in enumerate(emails))) as staging:
+        assert staging.addresses_in(["example.org"]) == (2, ["a@example.org", "b@Mail.Example.ORG"])
+        assert staging.addresses_in(["test", "example.org"], limit=1) == (3, ["a@example.org"])
+        assert staging.addresses_in(["example.net"]) == (0, [])
+
+
+# Supplements
+
+
+def test_those_an_issue_has_already_are_taken_out_with_all_they_serve() -> None:
+    with staged(
+        candidate("送", "甲局", "一", "A@example.org"),
+        candidate("发", "乙公司", "二", "a@example.org"),
+        candidate("发", "丙公司", "三", "c@example.org"),
+    ) as staging:
+        staging.discard(iter(["a@example.org", "gone@example.org"]))
+        assert letters(staging) == [("发", "c@example.org", ["丙公司 三"])]
+        assert staging.groups() == [StagedGroup("发", 1, 1, 1, 0)]
+        assert staging.shared() == (0, [])
+
+
+# The whole way, and its end
+
+
+def test_a_list_and_its_files_become_recipients(tmp_path: Path) -> None:
+    rows = "单位,联系人,邮箱,停用\n" + "".join(f"第{n}公司,甲,a{n // 2}@example.org,\n" for n in range(25_000))
+    text = VALID.replace("units: [丙公司]", "units: [丙公司], include: m.csv")
+    roster = load(written(tmp_path, text, m=rows + "戊公司,乙,A0@EXAMPLE.org,\n戊公司,丙,c@example.org,已离职\n"))
+    routing = [("送", "有关部门", Place("60.txt", 1)), ("发", "各会员单位", Place("60.txt", 2))]
+    with Staging(resolve(routing, roster).candidates()) as staging:
+        assert staging.groups() == [
+            StagedGroup("送", units=2, contacts=2, addresses=2, disabled=1),
+            StagedGroup("发", units=25_002, contacts=25_002, addresses=12_501, disabled=1),
+        ]
+        assert staging.shared()[0] == 12_500
+        found = letters(staging)
+        assert found[:3] == [
+            ("送", "office@alpha.example.org", ["甲局 收文员"]),
+            ("送", "office@beta.example.org", ["乙局 办公室"]),
+            ("发", "admin@gamma.example.com", ["丙公司 行政部"]),
+        ]
+        assert found[3] == ("发", "a0@example.org", ["第0公司 甲", "第1公司 甲", "戊公司 乙"])
+
+
+def test_nothing_is_left_open_when_a_file_has_changed(tmp_path: Path) -> None:
+    text = VALID.replace("units: [丙公司]", "include: m.csv")
+    roster = load(written(tmp_path, text, m="单位,联系人,邮箱\n丁公司,甲,a@example.org\n"))
+    resolution = resolve([("发", "各会员单位", Place("60.txt", 1))], roster)
+    (tmp_path / "m.csv").write_text("单位,联系人,邮箱\n丁公司,甲,b@example.org\n", "utf-8")
+    closed = []
+
+    class Watched(Staging):
+        def close(self) -> None:
+            super().close()
+            closed.append(self)
+
+    with pytest.raises(InputError, match="the file was changed"):
+        Watched(resolution.candidates())
+    assert len(closed) == 1
+
+
+def test_candidates_are_taken_in_as_they_come() -> None:
+    """Not all at once: a million of them would take a gigabyte."""
+    taken: list[int] = []
+
+    def many() -> Iterator[Candidate]:
+        for number in range(25_000):
+            taken.append(number)
+            yield candidate("发", f"单位{number}", "甲", f"a{number}@example.org")
+
+    seen: list[int] = []
+
+    class Watched(Staging):
+        def _add(self, chunk: list[Candidate]) -> None:
+            seen.append(len(taken))
+            super()._add(chunk)
+
+    with Watched(many()) as staging:
+        assert len(staging) == 25_000
+    assert seen == [10_000, 20_000, 25_000]
+
+
+def test_a_closed_staging_is_gone() -> None:
+    with staged(candidate("发", "甲公司", "一", "a@example.org")) as staging:
+        pass
+    with pytest.raises(sqlite3.ProgrammingError):
+        len(staging)
