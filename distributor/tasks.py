@@ -105,7 +105,9 @@ def work() -> None:
 
 
 @worker_ready.connect
-def _warn(**_sender: Any) -> None:
+def _start(**_sender: Any) -> None:
+    """Look at the ledger at once, whatever the broker remembers; and say if it is one that forgets."""
+    deliver.apply_async(expires=IDLE * 15)
     settings = configuration.load(configuration.find_site())
     if settings.broker and (check := broker_warning(settings.broker)):
         print(f"{check.message}\n    → {check.remedy}", file=sys.stderr)  # noqa: T201

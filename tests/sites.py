@@ -66,10 +66,10 @@ def list_of(audiences: Mapping[str, Mapping[str, Iterable[str]]]) -> str:
     lines = [GROUPS, "audiences:"]
     lines += [f"  {audience}: {{units: [{', '.join(units)}]}}" for audience, units in audiences.items()]
     lines.append("units:")
-    for units in audiences.values():
-        for unit, emails in units.items():
-            contacts = ", ".join(f"{{name: 收文{i}, email: {email}}}" for i, email in enumerate(emails, 1))
-            lines.append(f"  {unit}: {{contacts: [{contacts}]}}")
+    merged = {unit: emails for units in audiences.values() for unit, emails in units.items()}
+    for unit, emails in merged.items():
+        contacts = ", ".join(f"{{name: 收文{i}, email: {email}}}" for i, email in enumerate(emails, 1))
+        lines.append(f"  {unit}: {{contacts: [{contacts}]}}")
     return "\n".join(lines) + "\n"
 
 

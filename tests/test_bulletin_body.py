@@ -89,8 +89,8 @@ def articles(text: str) -> list[tuple[str, list[str]]]:
         ),
         (
             "titles may ask, exclaim, quote",
-            "园区怎么建？\n\n正文。\n\n干！\n\n正文。\n\n“双创”活动启动",
-            [(None, [("园区怎么建？", ["正文。"]), ("干！", ["正文。", "“双创”活动启动"])])],
+            "园区怎么建？\n\n正文。\n\n干起来！\n\n正文。\n\n“双创”活动启动",
+            [(None, [("园区怎么建？", ["正文。"]), ("干起来！", ["正文。", "“双创”活动启动"])])],
         ),
         ("a heading alone", "【甲】", [("甲", [])]),
         ("nothing", "\n\n", []),
@@ -111,6 +111,8 @@ def test_articles(name: str, text: str, expected: Read) -> None:
         ("a page ends, no blank lines", f"标题\n{LONG}\n进行了讨论。\n又一段。", [LONG + "进行了讨论。", "又一段。"]),
         ("a page ends within a quotation", f"标题\n\n{LONG}“\n\n创新”。", [LONG + "“创新”。"]),
         ("what nothing can begin with", "标题\n\n开展“创新”\n\n，成效好。", ["开展“创新”，成效好。"]),
+        ("a page ends early", "标题\n\n协会召开会议，审议并\n\n通过章程。", ["协会召开会议，审议并通过章程。"]),
+        ("a page ends early in news", "标题\n\n7月16日，协会召开\n\n理事会。", ["7月16日，协会召开理事会。"]),
         ("a finished paragraph", f"标题\n\n{LONG}。\n\n又一段。", [LONG + "。", "又一段。"]),
         ("finished by a bracket", f"标题\n\n{LONG}（日报）\n\n又一段。", [LONG + "（日报）", "又一段。"]),
         ("finished by a quote", f"标题\n\n{LONG}”\n\n又一段。", [LONG + "”", "又一段。"]),
@@ -204,7 +206,7 @@ FULL = "【甲】\n子标题\n正文。\n丑标题\n正文。\n【乙】\n寅标
         ("titles and blank lines", "本期要目\n\n子标题\n\n丑标题\n\n寅标题\n\n"),
         ("framed, ended by a heading with the same frame", "≡本期要目≡\n【甲】\n子标题\n【乙】\n寅标题\n≡本期详情≡\n"),
         ("ended by a rule", "【本期导读】\n子标题摘要\n丑标题摘要\n______\n"),
-        ("ended by 正文", "目录\n子\n丑\n正文\n"),
+        ("ended by 正文", "目录\n子事\n丑事\n正文\n"),
     ],
 )
 def test_contents_do_not_become_articles(name: str, contents: str) -> None:
@@ -240,6 +242,9 @@ def test_the_lines_of_the_contents_are_told() -> None:
         ("凝心聚力，共谋发展", True),
         ("上半年增长4.8%", True),
         ("正文。", False),
+        ("7月16日，协会开会", False),
+        ("日前协会开会", False),
+        ("7月工作要点", True),
         ("第一句。第二句", False),
         ("会议要求：", False),
         ("（某局供稿）", False),

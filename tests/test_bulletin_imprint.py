@@ -138,6 +138,7 @@ def test_names_come_back_as_they_were_joined(names: list[str], separator: str) -
         ("送：甲局、\n乙局（共印16份）", 16, ["甲局", "乙局"]),
         ("送：甲局\n某某办公室  2019年8月1日印发  （共印120份）", 120, ["甲局"]),
         ("送：甲局", None, ["甲局"]),
+        ("送：甲局（共印5份），乙局", None, ["甲局（共印5份）", "乙局"]),
     ],
 )
 def test_copies(text: str, copies: int | None, names: list[str]) -> None:

@@ -327,12 +327,13 @@ async def test_a_session_that_breaks_leaves_nothing_unaccounted(
 async def test_a_parcel_given_back_goes_by_another_session_with_its_own_letter(
     ledger: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also when its letter was the last of its issue in stock."""
+    """Also when nothing else of its issue was in stock, and at once, though the other session waits for work."""
     monkeypatch.setattr(engine_module, "SLICE", 1)
-    held = asyncio.Event()
+    monkeypatch.setattr(engine_module, "LINGER", 60.0)
+    all_others_sent = asyncio.Event()
 
     async def hold_then_give_back(_script: Script, hand: Hand, parcel: Parcel) -> None:
-        await held.wait()
+        await all_others_sent.wait()
         hand.give_back(parcel)
         raise SessionError(said(Phase.MAIL, 421, "closing"))
 
@@ -342,10 +343,11 @@ async def test_a_parcel_given_back_goes_by_another_session_with_its_own_letter(
     script.on(1, hold_then_give_back)
     engine = make(ledger, script, connections=2)
     running = asyncio.create_task(run(engine))
-    await until(lambda: states(ledger)[State.SENT] >= 4)
-    held.set()
-    await running
-    assert states(ledger) == {State.SENT: 6}
+    await until(lambda: states(ledger)[State.SENT] == 5)
+    await asyncio.sleep(0.1)  # the engine has looked for more, and found that nothing is due
+    all_others_sent.set()
+    await asyncio.wait_for(running, 10)
+    assert [(row(ledger, number)["state"], row(ledger, number)["tries"]) for number in range(1, 7)] == [("sent", 1)] * 6
 
 
 async def test_a_letter_that_cannot_be_made_fails_alone(ledger: Database) -> None:
@@ -551,6 +553,24 @@ async def test_a_ledger_that_is_away_for_a_moment_costs_nothing(
     assert failing.left <= 0
     assert states(ledger) == {State.SENT: 20}
     assert len(script.messages) == 20
+
+
+async def test_a_result_that_is_not_written_yet_is_not_lost_when_claims_are_given_back(
+    ledger: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refusal before the mark leaves its delivery claimed until the journal has written it."""
+    issue = open_sendable(ledger, 1)
+    script = Script(ledger)
+    engine = make(ledger, script)
+
+    async def refuse_and_drop_the_issue(_script: Script, hand: Hand, parcel: Parcel) -> None:
+        Failing(monkeypatch, claims, "write", times=5, late=False)
+        hand.settle(parcel, said(Phase.RCPT, 550, "5.1.1 no such user"))
+        engine.forget(issue.id)
+
+    script.on(1, refuse_and_drop_the_issue)
+    await run(engine)
+    assert (states(ledger), script.messages) == ({State.FAILED: 1}, [])
 
 
 async def test_stopped_while_the_ledger_is_away_it_ends_all_the_same(

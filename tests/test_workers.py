@@ -29,10 +29,11 @@ def workplace(site: Site, redis_url: str, postgres_url: str) -> Site:
 @contextlib.contextmanager
 def running(site: Site, *command: str) -> Iterator["subprocess.Popen[str]"]:
     """A worker in a process of its own, stopped in order at the end."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", *command], cwd=site.folder, env=dict(os.environ), text=True,
-        stdout=subprocess.DEVNULL, stderr=(site.folder / "worker.log").open("a"),
-    )  # fmt: skip
+    with (site.folder / "worker.log").open("a") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command], cwd=site.folder, env=dict(os.environ), text=True,
+            stdout=subprocess.DEVNULL, stderr=log,
+        )  # fmt: skip
     try:
         yield process
     finally:
@@ -89,19 +90,37 @@ def test_plain_celery_does_as_well(workplace: Site) -> None:
     assert len(workplace.letters()) == 6
 
 
-def test_a_broker_that_forgot_the_bell_changes_only_the_timing(workplace: Site, redis_url: str) -> None:
+def test_a_broker_that_forgot_the_bell_changes_nothing_for_a_worker_that_starts(
+    workplace: Site, redis_url: str
+) -> None:
     assert workplace.send("--no-wait").code == 0
     with redis.Redis.from_url(redis_url) as client:
         client.flushall()
-    with running(workplace, "distributor", "worker"):
+    with worker(workplace):
+        until(lambda: len(workplace.letters()) == 6)
+
+
+def test_a_bell_that_nobody_heard_changes_only_the_timing(workplace: Site, redis_url: str) -> None:
+    """Only the schedule, shortened here, makes the worker look again."""
+    config = workplace.folder / "celeryconfig.py"
+    text = config.read_text("utf-8")
+    config.unlink()
+    config.write_text(text.replace('"schedule": 30.0', '"schedule": 1.0'), "utf-8")
+    with worker(workplace):
+        assert workplace.send("--group", "送").code == 0
+        workplace.setting(BROKER=f"{redis_url.removesuffix('/0')}/1")  # a broker that no worker listens to
+        process = workplace.start("send", workplace.bulletin, "--group", "发", "--yes", "--no-wait")
+        process.communicate(timeout=SECONDS)
+        assert process.returncode == 0
         until(lambda: len(workplace.letters()) == 6)
 
 
 def test_a_broker_that_is_away_is_told_and_the_issue_is_safe(workplace: Site) -> None:
     workplace.setting(BROKER="redis://127.0.0.1:1/0")
-    ran = workplace.send()
-    assert ran.code == 3
-    assert "nothing of it is lost" in ran.err
+    process = workplace.start("send", workplace.bulletin, "--yes")  # a process has one Celery app, for one broker
+    _out, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 3
+    assert "nothing of it is lost" in err
     assert workplace.run("status", "--json").json["issues"][0]["standing"] == "sending"
 
 
@@ -113,7 +132,7 @@ def test_a_postgresql_ledger_without_tables_says_what_to_run(site: Site, postgre
 
 
 def test_a_worker_without_a_broker_delivers_what_is_due(site: Site) -> None:
-    site.setting(RELAY="smtp://127.0.0.1:1", RETRY_FIRST=0, WAIT=0)
+    site.setting(RELAY="smtp://127.0.0.1:1", RETRY_FIRST=1, WAIT=0)
     assert site.send().code == 4
     site.setting(RELAY="")
     with worker(site):

@@ -30,11 +30,12 @@ _NEAR_THE_TOP = 5
 
 
 def contents_span(lines: Sequence[Line]) -> tuple[int, int]:
-    """Where the contents begin and end in *lines*, with their heading and that of the details; (0, 0) if there are none.
+    """Where the contents begin and end in *lines*, their heading included; (0, 0) if there are none.
 
-    Their heading is among the first lines. They end above a rule, a heading framed like their own (≡本期详情≡) or
-    called 正文 or 详情, the first title that is repeated (with the sections right above it), or the first title that
-    has a paragraph below it. Contents that reach to the end are none, for then nothing would be left of the body.
+    Their heading is among the first lines. They end with a heading called 正文 or 详情, or above a rule, a heading
+    framed like their own (≡园区动态≡ below ≡本期要目≡), the first title that is repeated (with the sections right above
+    it), or the first title that has a paragraph below it. Contents that reach to the end are none, for then nothing
+    would be left of the body.
     """
     top = islice((position for position, line in enumerate(lines) if line.text), _NEAR_THE_TOP)
     start = next((position for position in top if _name(lines[position].text) in _CONTENTS), None)
@@ -49,34 +50,31 @@ def _name(text: str) -> str:
 
 
 def _end(lines: Sequence[Line], start: int) -> int:
-    headings = {section_name(line.text): position for position, line in enumerate(lines) if section_name(line.text)}
+    last_heading = {section_name(line.text): position for position, line in enumerate(lines)}
     frame = lines[start].text[0] if section_name(lines[start].text) else None
     seen: set[str] = set()
     last = start
     for position in range(start + 1, len(lines)):
-        text = lines[position].text
-        if not text:
-            continue
+        text, key = lines[position].text, _key(lines[position].text)
         section = section_name(text)
-        if is_rule(text) or _name(text) in _DETAILS or _key(text) in seen:
-            return _with_sections_above(lines, position, start)
-        if section and text[0] == frame and headings[section] == position:
+        if is_rule(text) or _name(text) in _DETAILS:
+            return position if is_rule(text) else position + 1
+        if section and text[0] == frame and last_heading[section] == position:
             return position
-        if not section and not is_like_title(text) and _key(text):
+        if key in seen:
+            return _with_sections_above(lines, position, start)
+        if key and not section and not is_like_title(text):
             return last if last > start else position
-        seen.add(_key(text))
-        seen.discard("")
-        last = position
+        if key:
+            seen.add(key)
+            last = position
     return len(lines)
 
 
 def _with_sections_above(lines: Sequence[Line], position: int, start: int) -> int:
-    if is_rule(lines[position].text) or _name(lines[position].text) in _DETAILS:
-        return position
-    above = position
-    while above - 1 > start and (not lines[above - 1].text or section_name(lines[above - 1].text)):
-        above -= 1
-    return above
+    while position - 1 > start and (not lines[position - 1].text or section_name(lines[position - 1].text)):
+        position -= 1
+    return position
 
 
 def _key(text: str) -> str:

@@ -77,19 +77,17 @@ def _take(imprint: Imprint, entry: Sequence[Line]) -> None:
     """Take in a line that begins with a label, and the lines of names below it."""
     first, *others = entry
     label = label_of(first.text)
-    if label is None:
-        return
-    if label.kind in {LabelKind.ROUTING, LabelKind.UNKNOWN}:
+    if label is not None and label.kind in {LabelKind.ROUTING, LabelKind.UNKNOWN}:
         names = [_without_copies(imprint, line) for line in (Line(first.number, label.text), *others)]
         imprint.routing.append(RoutingLine(label.name, names_of(names), first.number))
-    elif len(first.text) <= _LONGEST_FIELDS:
+    else:
         _take_staff(imprint, first)
 
 
 def _take_staff(imprint: Imprint, line: Line) -> None:
     """Several may share a line: 承办单位：某科    签发：某人."""
     _without_copies(imprint, line)
-    text = folded(line.text)
+    text = folded(line.text[:_LONGEST_FIELDS])
     if (found := _HANDLER.search(text)) and imprint.handler is None:
         imprint.handler = line.text[found.start(1) : found.end(1)].strip() or None
     if (found := _SIGNER.search(text)) and imprint.signer is None:

@@ -88,27 +88,20 @@ class _HeadReader:
         kinds = [piece.kind for piece in pieces]
         if section_name(line.text) and "word" in kinds:
             return line.text
-        if self._is_editorial(line) or kinds == ["word"]:
+        if _is_editorial(line) or (kinds == ["word"] and fit_head(pieces)):
             return self._take_words(position, line)
         if not fit_head(pieces) or any(kind in self.seen for kind in kinds if kind in _ONCE):
             return line.text
         return self._take_pieces(position, line, pieces)
 
-    def _is_editorial(self, line: Line) -> bool:
-        label = label_of(line.text)
-        return label is not None and label.kind is LabelKind.STAFF and not label.name.startswith(("签发", "主办", "编"))
-
     # Words
 
     def _take_words(self, position: int, line: Line) -> str | None:
-        editorial = self._is_editorial(line)
-        if not editorial and not fit_head(pieces_of(line.text)):
-            return line.text
         if not self.seen and len(self.loose) < _MOST_WORDS:
             self.loose.append((position, line))
         elif not self.seen:
             return line.text
-        elif editorial:
+        elif _is_editorial(line):
             self.head.unread.append(line)
         elif (distance := self._lines_to_date(position)) is not None:
             self._publish_or_pass(line, is_certain=distance == 1 or is_office(tight(line.text)))
@@ -147,7 +140,7 @@ class _HeadReader:
 
     def _settle(self) -> None:
         """Find the masthead, and perhaps an office, among the words above the first number or date."""
-        words = [line for _position, line in self.loose if not self._is_editorial(line)]
+        words = [line for _position, line in self.loose if not _is_editorial(line)]
         named = next((line for line in words if is_periodical(tight(line.text))), words[0] if words else None)
         for _position, line in self.loose:
             if line is named:
@@ -191,7 +184,7 @@ class _HeadReader:
         if before == "signer":
             self.head.signer = tight(re.split(r"\s{2,}", words.text)[0])
         elif before == "by":
-            self._publish(words.text)
+            self._publish(re.split(r"\s{2,}", words.text)[0])
         elif not self.seen and not (dated and (self.loose or is_office(words.text))):
             self.loose.append((position, words))
         else:
@@ -217,6 +210,12 @@ class _HeadReader:
         head.supplement = head.supplement or "增刊" in "".join(piece.text.split())
         if piece.kind != "other":
             self.seen.add(piece.kind)
+
+
+def _is_editorial(line: Line) -> bool:
+    """Whether the line names somebody who made the bulletin, but neither signed nor published it: 责任编辑：张三."""
+    label = label_of(line.text)
+    return label is not None and label.kind is LabelKind.STAFF and pieces_of(line.text)[0].kind == "word"
 
 
 def _numeral(text: str) -> int | None:

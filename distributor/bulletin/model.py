@@ -37,7 +37,7 @@ class RoutedName:
 
 @dataclass(frozen=True, slots=True)
 class RoutingLine:
-    """One label (送, 发, 抄送 …) as printed, and the names after it in order."""
+    """One label (送, 发, 抄送 …) as printed, without blanks, and the names after it in order."""
 
     label: str
     names: tuple[RoutedName, ...]

@@ -20,31 +20,39 @@ _MARKERS = (
     re.compile(r"[★■●◆☆▲◇○□※•◎►▶]"),
     re.compile(r"[0-9]{1,2}[.、．](?![0-9])"),
 )
+_NEWS = re.compile("(?:[0-9]{4}年)?[0-9]{1,2}月(?:[0-9]{1,2}日)?[,、至]|[0-9]{1,2}日,|[近当同]日,|日前|近期,")
 _LONGEST_TITLE = 50
 _LONGEST_TITLE_WITH_COMMA = 36
+_LONGEST_SOURCE_WORD = 3
+_SOURCE = re.compile(
+    r"(?:^|(?P<open>\())(?:信息|资料|消息|稿件|文章|数据)?来源\s{0,4}:\s{0,4}"
+    r"(?P<source>[^。\s][^。]{0,99}?)\s{0,4}(?(open)\))[。.]?$"
+)
 # A page or a wrapped line ends near the right edge; what is shorter than this was ended on purpose.
 _SHORTEST_FULL = 20
 # Lines of wrapped text are no longer than this; where one is, each line is a paragraph.
 _LONGEST_WRAPPED = 60
 _RAGGED = 3
+_INDENT = 2
 
 
 @dataclass(slots=True)
 class Block:
-    """Lines that belong together; *gap*: a blank line or a rule stands above. *last* is the last line's text."""
+    """Lines that belong together; *gap*: a blank line or a rule stands above. *reach* is where the last line ends."""
 
     line: int
     gap: bool
+    indented: bool
+    reach: int = 0
     parts: list[str] = field(default_factory=list)
-    indented: bool = False
+
+    def add(self, line: Line) -> None:
+        self.parts.append(line.text)
+        self.reach = len(line.text) + (_INDENT if line.indented else 0)
 
     @property
     def text(self) -> str:
         return join(self.parts)
-
-    @property
-    def last(self) -> str:
-        return self.parts[-1]
 
 
 def blocks_of(lines: Sequence[Line]) -> list[Block]:
@@ -58,17 +66,18 @@ def blocks_of(lines: Sequence[Line]) -> list[Block]:
         if not line.text or is_rule(line.text):
             gap = True
         elif found and not gap and edge and _is_wrapped(found[-1], line, edge):
-            found[-1].parts.append(line.text)
+            found[-1].add(line)
         else:
-            found.append(Block(line.number, gap, [line.text], line.indented))
+            found.append(Block(line.number, gap, line.indented))
+            found[-1].add(line)
             gap = False
     return found
 
 
 def _is_wrapped(block: Block, line: Line, edge: int) -> bool:
-    if len(block.last) < max(edge - _RAGGED, _SHORTEST_FULL) or is_item(line.text) or marker_of(line.text) is not None:
+    if block.reach < max(edge - _RAGGED, _SHORTEST_FULL) or is_item(line.text) or marker_of(line.text) is not None:
         return False
-    return not is_finished(block.last) or (block.indented and not line.indented)
+    return not is_finished(block.parts[-1]) or (block.indented and not line.indented)
 
 
 def join(parts: Iterable[str]) -> str:
@@ -101,19 +110,28 @@ def marker_of(text: str) -> int | None:
 
 
 def is_like_title(text: str) -> bool:
-    """Whether *text* could be a title: one short line, no full stop in it and no stop at its end, not in brackets."""
-    longest = _LONGEST_TITLE_WITH_COMMA if "，" in text or "," in text else _LONGEST_TITLE
+    """Whether *text* could be a title: short, without a full stop, with no stop at its end, not in brackets, and not
+    begun as news are (7月16日，…; 日前，…)."""
+    longest = _LONGEST_TITLE_WITH_COMMA if _has_comma(text) else _LONGEST_TITLE
     if not 2 <= len(text) <= longest or "。" in text or text[0] in "（([〔—":
         return False
-    return not text.endswith(tuple("。：；，、,;:…")) and sum(map(str.isalnum, text)) >= 2
+    if text.endswith(tuple("。：；，、,;:…")) or _NEWS.match(folded(text)):
+        return False
+    return sum(map(str.isalnum, text)) >= 2
+
+
+def _has_comma(text: str) -> bool:
+    return "，" in text or "," in text
 
 
 def continues(before: str, text: str) -> bool:
-    """Whether *text* is the rest of the paragraph that *before* began: that one broke off at the end of a full line,
-    or *text* begins with a mark that nothing can begin with. Items and labels (电话：) do not continue anything."""
+    """Whether *text* is the rest of the paragraph that *before* began: that one broke off at the end of a full line or
+    within a sentence that has a comma, or *text* begins with a mark that nothing can begin with. Items of a list and
+    labels (电话：) do not continue anything."""
     if text[0] in _CONTINUING:
         return True
-    if len(before) < _SHORTEST_FULL or is_finished(before) or is_item(text):
+    is_line = len(before) < _SHORTEST_FULL and not _has_comma(before)
+    if is_line or is_finished(before) or is_item(text):
         return False
     label = label_of(text)
     return label is None or label.kind is LabelKind.UNKNOWN
@@ -122,42 +140,32 @@ def continues(before: str, text: str) -> bool:
 def without_source(text: str) -> tuple[str, str | None]:
     """The paragraph without the source at its end, and the source: （来源：商务部）, (信息来源:…), or a line 来源：…"""
     plain = folded(text)
-    found = plain.rfind("来源")
-    match = _SOURCE.match(plain, found) if found >= 0 else None
-    if match is None:
+    # From here on, for a pattern that looks for the end would try every beginning.
+    found = _SOURCE.search(plain, max(0, plain.rfind("来源") - _LONGEST_SOURCE_WORD))
+    if found is None:
         return text, None
-    start = found - len("信息") if plain[max(0, found - 2) : found] in _SOURCE_WORDS else found
-    opened = plain[max(0, start - 1) : start] == "("
-    if not opened and start > 0:
-        return text, None
-    begin, end = match.span(1)
-    source = text[begin:end].strip()
-    if opened:
-        if not source.endswith((")", "）")):
-            return text, None
-        source, start = source[:-1].strip(), start - 1
-    return text[:start].rstrip(), source or None
-
-
-_SOURCE = re.compile(r"来源\s{0,4}:([^。]{1,100}?)\s{0,4}[。.]?$")
-_SOURCE_WORDS = ("信息", "资料", "消息", "稿件", "文章", "数据")
+    return text[: found.start()].rstrip(), text[found.start("source") : found.end("source")].strip()
 
 
 def titled(texts: Sequence[Block]) -> Iterator[bool]:
     """Of each block of one section, whether it is a title.
 
     Where the first block is a marked title (一、, ★, 1.), titles are the blocks with that kind of mark. Elsewhere the
-    first block is one if it looks like it, and a later one if moreover a paragraph stands below it and, where blank
-    lines separate the paragraphs, one stands above it.
+    first block is one if it looks like it, and a later one if moreover a paragraph begins below it and, where most
+    blocks have a blank line above them, this one has. Right below a title, what has a comma is no second title.
     """
     looks = [is_like_title(block.text) for block in texts]
     mark = marker_of(texts[0].text) if texts and looks[0] else None
-    spaced = any(block.gap for block in texts[1:])
+    is_spaced = sum(block.gap for block in texts[1:]) * 2 >= len(texts)
+    was_title = False
     for position, block in enumerate(texts):
         if mark is not None:
-            yield looks[position] and marker_of(block.text) == mark
-        elif position == 0:
-            yield looks[0]
+            was_title = looks[position] and marker_of(block.text) == mark
+        elif position > 0:
+            below = texts[position + 1].text if position + 1 < len(texts) else ""
+            begins = below != "" and not looks[position + 1] and below[0] not in _CONTINUING
+            apart = (block.gap or not is_spaced) and not (was_title and _has_comma(block.text))
+            was_title = looks[position] and begins and apart and not is_item(block.text)
         else:
-            has_text = position + 1 < len(texts) and not looks[position + 1]
-            yield looks[position] and has_text and not is_item(block.text) and (block.gap or not spaced)
+            was_title = looks[0]
+        yield was_title

@@ -16,7 +16,10 @@ _FORMS = {
     "supplement": r"\(?\s*增\s*刊\s*\)?",
     "signer": r"签\s*发\s*人?\s*:",
     "by": r"(?:主办|编发|编印|发布|印发|编制|出刊|主编)(?:单位|机关|部门)?\s*:",
-    "other": r"(?:编\s*号|份\s*号)\s*:?\s*[0-9A-Za-z-]*|(?:特|加|平)\s*急(?=\s|$)|\(?星期[一二三四五六日天]\)?",
+    "other": (
+        r"(?:编\s*号|份\s*号|\b(?i:no)\.?)\s*:?\s*[0-9A-Za-z-]*[0-9]|(?:编\s*号|份\s*号)\s*:"
+        r"|密\s*级\s*:\s*(?:无|公开)?|(?:特|加|平)\s*急(?=\s|$)|\(?星期[一二三四五六日天]\)?"
+    ),
 }
 _PIECE = re.compile("|".join(f"(?P<{kind}>{form})" for kind, form in _FORMS.items()))
 _PERIODICAL = re.compile(
@@ -80,7 +83,8 @@ def fit_head(pieces: Sequence[Piece]) -> bool:
         return True
     before: Piece | None = None
     for piece in pieces:
-        if piece.kind == "word" and not (is_word(piece.text) and _may_follow(piece, before)):
+        named = before is not None and before.kind in {"signer", "by"}
+        if piece.kind == "word" and not named and not (is_word(piece.text) and _may_follow(piece, before)):
             return False
         if before is not None and before.kind == "word" and not (piece.apart or _may_touch(before.text)):
             return False
@@ -96,7 +100,7 @@ def is_tailed(pieces: Sequence[Piece]) -> bool:
 
 
 def _may_follow(piece: Piece, before: Piece | None) -> bool:
-    if before is None or before.kind in {"signer", "by"} or piece.text[0] in "·•・":
+    if before is None or piece.text[0] in "·•・":
         return True
     if before.kind == "number":
         return piece.apart and is_office(piece.text)

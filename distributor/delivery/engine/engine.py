@@ -218,6 +218,12 @@ class Engine:
         self._unknown = True
         self.changed.set()
 
+    def return_to_stock(self, claim: Claim) -> None:
+        """*claim* was not tried; another session may take it."""
+        self.stock.appendleft(claim)
+        self._wake_hands()
+        self.changed.set()
+
     def next_parcel(self) -> tuple[Claim, Parcel] | None:
         """The next of the stock with its message."""
         while self.stock and not self.stop.is_set():
@@ -322,8 +328,7 @@ class _Hand:
         self.engine.record(claim, reply, self.engine.verdict(reply, claim.address))
 
     def give_back(self, parcel: Parcel) -> None:
-        self.engine.stock.appendleft(self.parcels.pop(_mark_of(parcel)))
-        self.engine.changed.set()
+        self.engine.return_to_stock(self.parcels.pop(_mark_of(parcel)))
 
     def let_go(self, why: str) -> None:
         """Account for what a session left behind: in doubt if it was marked, else tried again later."""
