@@ -10,6 +10,8 @@ import redis
 
 from tests import servers, sites
 
+pytest_plugins = ["tests.smtpd"]
+
 _databases = itertools.count(1)
 
 

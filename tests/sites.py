@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parent.parent
+SHARED = ROOT.parent / "shared" / "data"  # beside the checkout where the project is built; a bare clone lacks it
 
 GROUPS = """\
 groups:

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from distributor.bulletin.body import read_body
 from distributor.bulletin.lines import lines_of
-from distributor.bulletin.paragraphs import continues, is_finished, is_item, is_like_title, join, without_source
+from distributor.bulletin.paragraphs import continues, is_finished, join, without_source
+from distributor.bulletin.titles import is_item, is_like_title, titled
 
 LONG = "市商务部门组织召开园区创新提升政策研讨会，结合各园区诉求对已有措施和下一步工作"
 """As a full line ends: no stop, longer than any name."""
@@ -296,6 +297,28 @@ def test_items(text: str, item: bool) -> None:
 )
 def test_continuations(before: str, text: str, joined: bool) -> None:
     assert continues(before, text) is joined
+
+
+@pytest.mark.parametrize(
+    ("texts", "gaps", "expected"),
+    [
+        (["题甲", "文。", "题乙", "文。"], [1, 0, 0, 0], [1, 0, 1, 0]),
+        (["题甲", "文。", "题乙", "文。"], [1, 1, 0, 1], [1, 0, 0, 0]),
+        (["题甲", "文。", "题乙", "文。"], [1, 1, 1, 1], [1, 0, 1, 0]),
+        (["题甲", "题乙", "文。"], [1, 1, 1], [1, 1, 0]),
+        (["题甲", "乙，丙", "文。"], [1, 1, 1], [1, 0, 0]),
+        (["题甲", "文。", "题乙", "题丙"], [1, 1, 1, 1], [1, 0, 0, 0]),
+        (["题甲", "文。", "题乙", "，文。"], [1, 1, 1, 1], [1, 0, 0, 0]),
+        (["题甲", "文。", "1. 题乙", "文。"], [1, 1, 1, 1], [1, 0, 0, 0]),
+        (["题甲", "文。", "一、题乙", "文。"], [1, 1, 0, 1], [1, 0, 1, 0]),
+        (["一、题甲", "题乙", "文。", "二、题丙"], [1, 0, 0, 0], [1, 0, 0, 1]),
+        (["★ 题甲", "一、题乙", "★ 题丙", "★ 一句。"], [1, 0, 0, 0], [1, 0, 1, 0]),
+        (["文。", "题甲", "文。"], [1, 1, 1], [0, 1, 0]),
+        ([], [], []),
+    ],
+)
+def test_titles_among_paragraphs(texts: list[str], gaps: list[int], expected: list[int]) -> None:
+    assert list(map(int, titled(texts, list(map(bool, gaps))))) == expected
 
 
 @pytest.mark.parametrize(

@@ -105,11 +105,7 @@ def test_an_escape_in_a_text_does_not_make_it_binary() -> None:
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_lines_are_numbered_as_editors_number_them(end: str) -> None:
     lines = lines_of(end.join(["一", "", "　三  "]))
-    assert [(line.number, line.text, line.indented) for line in lines] == [
-        (1, "一", False),
-        (2, "", False),
-        (3, "三", True),
-    ]
+    assert [(line.number, line.text, line.indent) for line in lines] == [(1, "一", 0), (2, "", 0), (3, "三", 2)]
 
 
 @pytest.mark.parametrize("mark", ["\v", "\f", "\x85", "\u2028", "\u2029"])

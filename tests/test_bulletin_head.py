@@ -146,10 +146,37 @@ def test_publisher_and_date(text: str, publisher: str | None, date: dt.date | No
     assert (head.masthead, head.number, head.publisher, head.date) == ("园区简报", 4, publisher, date)
 
 
+@pytest.mark.parametrize(
+    ("text", "publisher"),
+    [
+        ("2019年7月31日\n滨城园区协会\n\n甲事办结\n甲事已办。", "滨城园区协会"),
+        ("2019年7月31日\n调研滨城园区协会\n\n甲事已办。", None),
+        ("2019年7月31日\n调研滨城园区协会\n\n一、甲事\n甲事已办。", None),
+        ("2019年7月31日\n\n调研滨城园区协会\n\n甲事办结\n甲事已办。", None),
+    ],
+)
+def test_an_office_below_the_date_may_be_a_title(text: str, publisher: str | None) -> None:
+    assert head_of(f"园区简报\n第4期\n{text}").publisher == publisher
+
+
 @pytest.mark.parametrize("text", ["第4期    滨城园区协会    2019年7月31日", "2019年7月31日\n第4期\n滨城园区协会"])
 def test_the_parts_may_stand_in_any_order(text: str) -> None:
     head = head_of(f"园区简报\n{text}\n\n【甲】\n")
     assert (head.number, head.publisher, head.date) == (4, "滨城园区协会", JULY)
+
+
+@pytest.mark.parametrize(
+    ("text", "publisher", "end"),
+    [
+        ("园区简报\n滨城园区协会\n\n【甲】", "滨城园区协会", 3),
+        ("园区简报\n滨城园区协会\n甲事办结\n甲事已办。", "滨城园区协会", 2),
+        ("园区简报\n市领导调研协会\n\n甲事已办。", None, 1),
+        ("要闻\n甲事办结\n\n【甲】", None, 1),
+    ],
+)
+def test_without_number_and_date_little_is_taken_for_the_head(text: str, publisher: str | None, end: int) -> None:
+    head = head_of(text)
+    assert (head.publisher, head.end) == (publisher, end)
 
 
 def test_the_publisher_may_stand_above_the_name() -> None:

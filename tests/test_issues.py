@@ -1,6 +1,7 @@
 """Issues by their names; pause, resume, cancel, resend; status: as a person uses them."""
 
 import signal
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,15 @@ def test_resume_delivers_what_was_put_off(waiting: Site) -> None:
     assert len(waiting.letters()) == 6
 
 
+def the_time_comes(site: Site) -> None:
+    """All that was put off is due."""
+    with sqlite3.connect(site.folder / "distributor.sqlite3") as ledger:
+        ledger.execute("UPDATE deliveries SET next_attempt = 0")
+    ledger.close()
+
+
 def test_any_later_send_delivers_it_too_and_says_so(waiting: Site) -> None:
+    the_time_comes(waiting)
     other = waiting.write_bulletin("61.txt", number=5, total=61)
     ran = waiting.run("send", other, "--yes")
     assert ran.code == 0, ran.err
@@ -92,6 +101,7 @@ def test_any_later_send_delivers_it_too_and_says_so(waiting: Site) -> None:
 
 
 def test_a_paused_issue_goes_nowhere_until_it_is_resumed(waiting: Site) -> None:
+    the_time_comes(waiting)
     assert waiting.run("pause", "60", "--reason", "等通知").code == 0
     other = waiting.write_bulletin("61.txt", number=5, total=61)
     waiting.run("send", other, "--yes")

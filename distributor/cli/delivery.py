@@ -13,9 +13,14 @@ from distributor.i18n import _
 from distributor.report.account import Account
 
 
-def deliver_and_tell(site: Site, issue: IssueRecord, *, as_json: bool) -> int:
-    """Deliver *issue* here, or wake the workers and watch them; tell its account. Returns the exit code."""
+def deliver_and_tell(site: Site, issue: IssueRecord, *, as_json: bool, others: bool = False) -> int:
+    """Deliver *issue* here, or wake the workers and watch them; tell its account. Returns the exit code.
+
+    *others*: also what is due of other issues, if it is this process that delivers.
+    """
     watched = _deliver(site, issue)
+    if others and site.settings.broker is None and watched.ending is not Ending.STOPPED:
+        _deliver_others(site, issue)
     current, _progress = issues.progress_of(site, issue)
     account = issues.account_of(site, current)
     accounts.show(account, site.settings, output.console(stderr=as_json))
@@ -23,6 +28,15 @@ def deliver_and_tell(site: Site, issue: IssueRecord, *, as_json: bool) -> int:
     if as_json:
         output.put_json(_document(accounts.document(account), watched, accounts.outcome(account)))
     return accounts.outcome(account)
+
+
+def _deliver_others(site: Site, issue: IssueRecord) -> None:
+    for other in issues.unsettled(site):
+        if other.id == issue.id or not delivering.is_anything_due(site):
+            continue
+        output.say(_("Now what is left of issue {ref}:").format(ref=other.ref))
+        if _deliver(waiting_at_most(site, 0), other).ending is Ending.STOPPED:
+            return
 
 
 def waiting_at_most(site: Site, seconds: int | None) -> Site:

@@ -94,7 +94,7 @@ def send(site_name: str | None, /, **options: Any) -> int:
             issue = opening.open_issue(site, plan, again=wish.again, attach=wish.attach)
         if wish.no_wait:
             return _leave_to_workers(site, issue, wish)
-        return deliver_and_tell(site, issue, as_json=wish.as_json)
+        return deliver_and_tell(site, issue, as_json=wish.as_json, others=True)
 
 
 def _question(plan: Plan) -> str:

@@ -172,6 +172,11 @@ async def _deliver_due(
     await engine.run(idle=idle)
 
 
+def is_anything_due(site: Site) -> bool:
+    """Whether a delivery of any open issue is due now."""
+    return queries.count_due(site.ledger, at_most=1) > 0
+
+
 def is_work_for_two(site: Site) -> bool:
     """Whether more is due than one worker claims at once."""
     return queries.count_due(site.ledger, at_most=SLICE + 1) > SLICE
