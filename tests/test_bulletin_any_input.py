@@ -18,29 +18,8 @@ def outcome(content: bytes) -> Bulletin | tuple[str, ...]:
         return tuple(map(str, error.findings))
 
 
-PIECES = st.sampled_from(
-    [
-        *WHOLE.split("\n"),
-        "",
-        "第",
-        "期",
-        "年",
-        "：",
-        "、",
-        "（",
-        "）",
-        "“",
-        "”",
-        "【",
-        "】",
-        "目录",
-        "一、",
-        "（一）",
-        "____",
-        "\f",
-        "— 3 —",
-    ]
-)
+MARKS = ["", *"第期年：、（）“”【】\f", "目录", "一、", "（一）", "____", "— 3 —"]
+PIECES = st.sampled_from([*WHOLE.split("\n"), *MARKS])
 
 
 @given(st.binary())
@@ -83,10 +62,10 @@ def test_no_damage_is_too_much(data: st.DataObject) -> None:
         WHOLE + "\n" * 100_000,
         "\n" * 100_000 + WHOLE,
         WHOLE + "送：甲\n" * 100_000,
-        WHOLE + "好：甲\n" * 100_000,
-        WHOLE + "送：\n" + "甲\n" * 100_000,
-        "【甲】\n" * 100_000,
-        "目录\n" + "甲乙丙……\n" * 100_000,
+        WHOLE + "好：甲\n" * 30_000,
+        WHOLE + "送：\n" + "甲\n" * 50_000,
+        "【甲】\n" * 50_000,
+        "目录\n" + "甲乙丙……\n" * 50_000,
         ("甲" * 40 + "\n") * 20_000,
         ("甲" * 80 + "\n\n") * 10_000,
     ],

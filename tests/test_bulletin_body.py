@@ -246,6 +246,8 @@ def test_the_lines_of_the_contents_are_told() -> None:
         ("7月16日，协会开会", False),
         ("日前协会开会", False),
         ("7月工作要点", True),
+        ("附件：会议日程", False),
+        ("快讯：园区开园", True),
         ("第一句。第二句", False),
         ("会议要求：", False),
         ("（某局供稿）", False),

@@ -351,6 +351,11 @@ def test_text_within_the_list_is_told_by_line() -> None:
     assert (finding.code, finding.place and finding.place.line) == ("long-name", 3)
 
 
+def test_two_labels_on_one_line_are_told_by_line() -> None:
+    (finding,) = refusal("正文。\n\n送：市有关部门    发：各单位\n").findings
+    assert (finding.code, finding.place and finding.place.line) == ("second-label", 3)
+
+
 # Secrecy
 
 

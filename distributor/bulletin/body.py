@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from distributor.bulletin.contents import contents_span
 from distributor.bulletin.lines import Line, section_name
 from distributor.bulletin.model import Article, Section
-from distributor.bulletin.paragraphs import blocks_of, continues, join, titled, without_source
+from distributor.bulletin.paragraphs import blocks_of, continues, join, right_edge, without_source
+from distributor.bulletin.titles import titled
 
 
 @dataclass(slots=True)
@@ -39,30 +40,32 @@ def read_body(lines: Sequence[Line]) -> tuple[tuple[Section, ...], list[Line]]:
 
 
 def _sections(lines: Sequence[Line]) -> Iterator[Section]:
+    edge = right_edge(lines)
     name, number = None, None
     held: list[Line] = []
     for line in lines:
         if heading := section_name(line.text):
-            yield Section(name, tuple(_articles(held)), number)
+            yield Section(name, tuple(_articles(held, edge)), number)
             name, number, held = heading, line.number, []
         else:
             held.append(line)
-    yield Section(name, tuple(_articles(held)), number)
+    yield Section(name, tuple(_articles(held, edge)), number)
 
 
-def _articles(lines: Sequence[Line]) -> Iterator[Article]:
-    blocks = blocks_of(lines)
+def _articles(lines: Sequence[Line], edge: int | None) -> Iterator[Article]:
+    blocks = blocks_of(lines, edge)
+    titles = titled([block.text for block in blocks], [block.gap for block in blocks])
     draft: _Draft | None = None
-    for block, is_title in zip(blocks, titled(blocks), strict=True):
+    for block, is_title in zip(blocks, titles, strict=True):
         if is_title or draft is None:
             if draft is not None:
                 yield draft.article()
-            draft = _Draft(block.text if is_title else "", block.line)
+            draft = _Draft(block.text if is_title else "", block.lines[0].number)
         if is_title:
             continue
         if draft.paragraphs and continues(draft.paragraphs[-1][-1], block.text):
             draft.paragraphs[-1] += block.parts
         else:
-            draft.paragraphs.append(list(block.parts))
+            draft.paragraphs.append(block.parts)
     if draft is not None:
         yield draft.article()

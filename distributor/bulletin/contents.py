@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from distributor.bulletin.lines import Line, is_rule, section_name
-from distributor.bulletin.paragraphs import is_like_title
+from distributor.bulletin.titles import is_like_title
 
 _CONTENTS = frozenset(
     [

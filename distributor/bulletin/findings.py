@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from distributor.bulletin.labels import LabelKind, label_of
 from distributor.bulletin.layout import Layout
 from distributor.bulletin.lines import Line
+from distributor.bulletin.model import RoutedName
+from distributor.bulletin.numbers import folded
 from distributor.errors import Finding, Place, Severity
 from distributor.i18n import _, ngettext
 
@@ -136,13 +138,23 @@ class _Judge:
             if not line.names:
                 message = _("nobody stands after {label}").format(label=line.label)
                 yield self._finding(Severity.WARNING, "empty-label", message, line.line, _("write names, or delete it"))
-        for name in (name for line in routing for name in line.names if len(name.name) > _LONGEST_NAME):
-            message = _("this is too long for a name: {text}").format(text=_short(name.name))
-            remedy = _("put 、 between names; text does not belong into the imprint")
-            yield self._finding(Severity.ERROR, "long-name", message, name.line, remedy)
+        for name in (name for line in routing for name in line.names):
+            yield from self._no_name(name)
         for unread in self.layout.imprint.remarks:
             message = _("{text} in the imprint is left out").format(text=_short(unread.text))
             yield self._finding(Severity.NOTE, "unread-imprint", message, unread.number)
+
+    def _no_name(self, name: RoutedName) -> Iterator[Finding]:
+        if ":" in folded(name.name):
+            message = _("a second label stands on this line, where it does not count: {text}")
+            remedy = _("begin a new line with each label")
+            yield self._finding(
+                Severity.ERROR, "second-label", message.format(text=_short(name.name)), name.line, remedy
+            )
+        elif len(name.name) > _LONGEST_NAME:
+            message = _("this is too long for a name: {text}").format(text=_short(name.name))
+            remedy = _("put 、 between names; text does not belong into the imprint")
+            yield self._finding(Severity.ERROR, "long-name", message, name.line, remedy)
 
     def _no_routing(self) -> Finding:
         written = [line.number for line in self.layout.lines if line.text]

@@ -16,7 +16,7 @@ from distributor.bulletin.markings import is_marking
 from distributor.bulletin.model import RoutingLine
 from distributor.bulletin.names import SEPARATORS, names_of
 from distributor.bulletin.numbers import folded
-from distributor.bulletin.paragraphs import is_item, marker_of
+from distributor.bulletin.titles import is_item, marker_of
 
 _PRINTED = r"\(?\s{0,4}共?\s{0,4}印(?:制|发|刷|数)?\s{0,4}:?\s{0,4}([0-9]{1,6})\s{0,4}份\s{0,4}\)?"
 _COPIES = re.compile(_PRINTED)

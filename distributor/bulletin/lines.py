@@ -28,17 +28,22 @@ _LONGEST_SECTION = 40
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line without the blanks around it; *number* counts from 1 as editors do. *indented*: blanks stood before it."""
+    """A line without the blanks around it; *number* counts from 1 as editors do, *indent* the columns before it."""
 
     number: int
     text: str
-    indented: bool = False
+    indent: int = 0
+
+    @property
+    def reach(self) -> int:
+        """The column where the line ends; characters beyond ASCII take two."""
+        return self.indent + columns(self.text)
 
 
 def lines_of(text: str) -> list[Line]:
     """The lines of *text*, blank ones included; no line holds a control or an invisible character."""
     return [
-        Line(number, part.strip(), part[:1].isspace())
+        Line(number, part.strip(), columns(part[: len(part) - len(part.lstrip())]))
         for number, raw in enumerate(_LINE_END.split(text), 1)
         for part in _parts(raw)
     ]
@@ -47,6 +52,11 @@ def lines_of(text: str) -> list[Line]:
 def _parts(raw: str) -> Iterator[str]:
     for part in _SOFT_BREAK.split(raw):
         yield _INVISIBLE.sub("", part.replace("\t", "  "))
+
+
+def columns(text: str) -> int:
+    """How wide *text* is in columns of half-width characters."""
+    return 2 * len(text) - len(text.encode("ascii", errors="ignore"))
 
 
 def is_rule(text: str) -> bool:

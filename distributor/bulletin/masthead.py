@@ -15,6 +15,7 @@ from distributor.bulletin.lines import Line, is_rule, section_name, tight
 from distributor.bulletin.markings import is_marking
 from distributor.bulletin.numbers import NUMERAL, YEAR, date_in, integer
 from distributor.bulletin.pieces import Piece, fit_head, is_office, is_periodical, is_tailed, pieces_of
+from distributor.bulletin.titles import is_like_title, marker_of
 
 _IMPRESSUM = re.compile(r"\s*(?:主办|编印|编发|编制|印发|编)$")
 _ONCE = ("number", "total", "date", "signer")
@@ -125,9 +126,16 @@ class _HeadReader:
         return None
 
     def _is_title(self, position: int) -> bool:
-        """Whether text stands below, so that this line may be its title and no publisher."""
-        below = next((line.text for line in self.lines[position + 1 : position + 30] if line.text), "")
-        return below != "" and not section_name(below) and not is_rule(below)
+        """Whether this line may be the title of what stands below, and no publisher.
+
+        It is not if a section or nothing stands there, nor if it belongs to the lines above, a title being below it.
+        """
+        lines = self.lines
+        below = next((line.text for line in lines[position + 1 : position + 30] if line.text), "")
+        if below == "" or section_name(below) or is_rule(below):
+            return False
+        belongs = lines[position - 1].text != "" and lines[position + 1].text == ""
+        return not (belongs and is_like_title(below) and marker_of(below) is None)
 
     def _publish(self, text: str) -> None:
         self.head.publisher = _IMPRESSUM.sub("", tight(text)) or None
@@ -184,7 +192,8 @@ class _HeadReader:
         if before == "signer":
             self.head.signer = tight(re.split(r"\s{2,}", words.text)[0])
         elif before == "by":
-            self._publish(re.split(r"\s{2,}", words.text)[0])
+            office = Line(words.number, re.split(r"\s{2,}", words.text)[0])
+            self._publish_or_pass(office, is_certain=True)
         elif not self.seen and not (dated and (self.loose or is_office(words.text))):
             self.loose.append((position, words))
         else:

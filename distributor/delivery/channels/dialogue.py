@@ -160,7 +160,7 @@ class Dialogue(asyncio.Protocol):
             self._transport.close()
             await asyncio.wait([self._closed], timeout=FAREWELL)
         self._abort()
-        await self._closed
+        await asyncio.wait([self._closed], timeout=FAREWELL)
 
     def _abort(self) -> None:
         if not self._closed.done():  # asyncio's transports cannot be aborted once they are closed

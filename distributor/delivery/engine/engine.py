@@ -96,7 +96,8 @@ class Engine:
                     helper.result()
             await self._restock()
             self._open_sessions()
-            if self.stock or any(hand.parcels for hand in self.hands.values()) or not self.journal.settled:
+            # A ledger that could not be asked has not said that nothing is due.
+            if self._unknown or self._claims() or not self.journal.settled:
                 busy_at = monotonic()
             elif idle is not None and monotonic() - busy_at >= idle:
                 return

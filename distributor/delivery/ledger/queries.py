@@ -22,6 +22,7 @@ from distributor.delivery.ledger.schema import (
 )
 from distributor.delivery.model.records import DeliveryRecord, IssueRecord, IssueState, OmittedRecord, ServedRecord
 from distributor.delivery.model.states import UNSETTLED, WAITING, State
+from distributor.recipients.model import GroupName
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _RECORD = (
@@ -154,7 +155,7 @@ def find_issues(
 
 def progress(database: Database, issue_id: int) -> Progress:
     """Counts of one issue's deliveries by group and state."""
-    by_group: dict[str, dict[State, int]] = {}
+    by_group: dict[str, dict[State, int]] = {name.value: {} for name in GroupName}
     mine = deliveries.c.issue_id == issue_id
     counts = (
         sa.select(deliveries.c.group_name, deliveries.c.state, sa.func.count())
@@ -165,7 +166,8 @@ def progress(database: Database, issue_id: int) -> Progress:
     with database.read() as connection:
         for group, state, count in connection.execute(counts):
             by_group.setdefault(group, {})[State(state)] = count
-        return Progress(by_group, _maybe(connection.execute(due).scalar()))
+        present = {group: states for group, states in by_group.items() if states}
+        return Progress(present, _maybe(connection.execute(due).scalar()))
 
 
 def count_due(database: Database, at_most: int) -> int:

@@ -1,0 +1,1 @@
+"""What a message costs, ours and others', measured side by side on this machine: `python -m benchmarks`."""

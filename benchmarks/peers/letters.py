@@ -1,0 +1,40 @@
+"""The letters of a peer: the text and HTML that ours sends, made with the email package for every recipient anew."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+from html import escape
+from pathlib import Path
+from typing import Any
+
+HOST, PORT = sys.argv[1], int(sys.argv[2])
+LETTER: dict[str, Any] = json.loads(Path(sys.argv[3]).read_bytes())
+
+
+def messages() -> Iterator[EmailMessage]:
+    """One for each recipient."""
+    for person in LETTER["recipients"]:
+        message = EmailMessage()
+        message["Date"] = formatdate()
+        message["From"] = LETTER["sender"]
+        message["To"] = person["email"]
+        message["Reply-To"] = LETTER["reply_to"]
+        message["Subject"] = _filled(LETTER["subject"], person)
+        message["Message-ID"] = make_msgid(domain="association.example.org")
+        message.set_content(_filled(LETTER["text"], person), cte="base64")
+        escaped = {name: escape(value) for name, value in person.items()}
+        message.add_alternative(_filled(LETTER["html"], escaped), subtype="html", cte="base64")
+        yield message
+
+
+def _filled(text: Mapping[str, list[str]], values: Mapping[str, str]) -> str:
+    first, *literals = text["literals"]
+    return first + "".join(values[name] + literal for name, literal in zip(text["fields"], literals, strict=True))
+
+
+def tell(started: float) -> None:
+    """Print seconds since *started* (of perf_counter) and CPU since the program began."""
+    json.dump({"seconds": time.perf_counter() - started, "cpu": time.process_time()}, sys.stdout)
