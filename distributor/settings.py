@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from dotenv import dotenv_values
@@ -18,6 +18,7 @@ from distributor.errors import ConfigurationError, Finding, Place, Severity
 from distributor.i18n import _
 
 LIST_NAME = "recipients.yaml"
+LEDGER_NAME = "distributor.sqlite3"
 DEFAULT_SENDER = "bulletin@distributor.example"
 # One address and nothing else: it goes into a header and into the envelope. Whether it exists, the relay says.
 _SENDER = re.compile(r"[^\s@<>\"(),:;\[\]\\\x00-\x1f\x7f]+@[^\s@<>\"(),:;\[\]\\\x00-\x1f\x7f]+")
@@ -116,7 +117,7 @@ def load(site: Path, *, environ: Mapping[str, str] = os.environ) -> Settings:
         site=site,
         relay=relay,
         sender=reader.sender("FROM") or _sender_of(relay),
-        ledger=reader.text("LEDGER") or f"sqlite:///{site / 'distributor.sqlite3'}",
+        ledger=reader.text("LEDGER") or f"sqlite:///{quote(str(site / LEDGER_NAME))}",
         broker=reader.text("BROKER"),
         timezone=reader.zone(),
         uncertain=reader.choice("UNCERTAIN", ("hold", "resend")),

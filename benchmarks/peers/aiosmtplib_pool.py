@@ -1,13 +1,12 @@
 """aiosmtplib with ten connections, an EmailMessage for each recipient."""
 
 import asyncio
-import time
 from collections.abc import Iterator
 from email.message import EmailMessage
 
 import aiosmtplib
 
-from benchmarks.peers.letters import HOST, PORT, messages, tell
+from benchmarks.peers.letters import HOST, PORT, messages, now, tell
 
 CONNECTIONS = 10
 
@@ -23,6 +22,6 @@ async def _all() -> None:
     await asyncio.gather(*(_session(waiting) for _each in range(CONNECTIONS)))
 
 
-started = time.perf_counter()
+started = now()
 asyncio.run(_all())
 tell(started)

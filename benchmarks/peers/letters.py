@@ -35,6 +35,12 @@ def _filled(text: Mapping[str, list[str]], values: Mapping[str, str]) -> str:
     return first + "".join(values[name] + literal for name, literal in zip(text["fields"], literals, strict=True))
 
 
-def tell(started: float) -> None:
-    """Print seconds since *started* (of perf_counter) and CPU since the program began."""
-    json.dump({"seconds": time.perf_counter() - started, "cpu": time.process_time()}, sys.stdout)
+def now() -> tuple[float, float]:
+    """Seconds of time and of CPU, to begin with."""
+    return time.perf_counter(), time.process_time()
+
+
+def tell(started: tuple[float, float]) -> None:
+    """Print how much of both has passed since *started*."""
+    seconds, cpu = (end - begin for begin, end in zip(started, now(), strict=True))
+    json.dump({"seconds": seconds, "cpu": cpu}, sys.stdout)

@@ -1,11 +1,10 @@
 """The standard library: one connection, an EmailMessage for each recipient, send_message."""
 
 import smtplib
-import time
 
-from benchmarks.peers.letters import HOST, PORT, messages, tell
+from benchmarks.peers.letters import HOST, PORT, messages, now, tell
 
-started = time.perf_counter()
+started = now()
 with smtplib.SMTP(HOST, PORT) as server:
     for message in messages():
         server.send_message(message)

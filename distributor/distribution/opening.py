@@ -22,6 +22,7 @@ from distributor.render.letter import render_letter
 from distributor.render.message import Attachment, Headers, compile_letter
 
 MAX_ATTACHMENT = 20 * 1024 * 1024
+MAX_OWN_LETTERS = 200 * 1024 * 1024
 
 
 def open_issue(
@@ -35,6 +36,7 @@ def open_issue(
         LedgerError: the ledger cannot be written; nothing was opened.
     """
     attachments = read_attachments(attach)
+    _check_own_letters(plan, attachments)
     bulletin = plan.bulletin
     issue = _new_issue(site, plan, again, attachments, urgency)
 
@@ -51,12 +53,25 @@ def open_issue(
 def check_openable(site: Site, plan: Plan, *, again: str | None = None, attach: Sequence[Path] = ()) -> None:
     """Raise what open_issue would raise, so that a person is not asked first and refused afterwards."""
     attachments = read_attachments(attach)
+    _check_own_letters(plan, attachments)
     if again is None:
         issue = _new_issue(site, plan, again, attachments, 0)
         with site.ledger.read() as connection:
             earlier = ledger.earlier_issues(connection, issue, set(plan.letters))
         if earlier:
             raise _refused(earlier, site)
+
+
+def _check_own_letters(plan: Plan, attachments: Sequence[Attachment]) -> None:
+    """A template that looks at the recipient makes a letter for each, attachments and all: in reason only."""
+    size = sum(len(attachment.content) for attachment in attachments)
+    for group in plan.groups:
+        if plan.letters[GroupName(group.name)].per_recipient and group.addresses * size > MAX_OWN_LETTERS:
+            text = _("{template} makes {n} different letters, and the attachments would be stored in each of them")
+            template = plan.roster.groups[GroupName(group.name)].template
+            message = text.format(template=template, n=group.addresses)
+            remedy = _("let the template only show the merge fields, without `if` or filters; or send a link instead")
+            raise InputError([Finding(Severity.ERROR, "large-own-letters", message, Place(template), remedy)])
 
 
 def _new_issue(site: Site, plan: Plan, again: str | None, attachments: Sequence[Attachment], urgency: int) -> NewIssue:

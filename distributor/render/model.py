@@ -7,7 +7,7 @@ from html import escape
 
 @dataclass(frozen=True, slots=True)
 class MergeFields:
-    """What differs from recipient to recipient; *role* may be "". Values are single lines, as recipients/ checks them."""
+    """What differs between recipients; *role* may be "". Values are single lines, as recipients/ checks them."""
 
     contact: str
     unit: str

@@ -175,6 +175,10 @@ _OURS: dict[str, Words] = {
             "`distributor resend {issue} --uncertain` sends it again."
         ),
     ),
+    "not-made": lambda: (
+        _("This letter could not be put together; the others are not concerned."),
+        _("It is a fault of the program: show the words below to whoever looks after it."),
+    ),
     "too-old": lambda: (
         _("It was tried again and again until it was too old; the last answer is shown."),
         _("Mend what the answer names, then `distributor resend {issue} --failed`."),
