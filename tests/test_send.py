@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -169,6 +170,50 @@ def test_an_attachment_that_is_not_there_stops_everything(site: Site) -> None:
     assert ran.code == 2
     assert "none.pdf" in ran.err
     assert site.letters() == []
+
+
+@pytest.fixture
+def looking(site: Site) -> Site:
+    """A site whose letters to members look at the recipient, so that each is made by itself."""
+    (site.folder / "templates").unlink()
+    shutil.copytree(sites.ROOT / "templates", site.folder / "templates")
+    for name in ("members.html.j2", "members.txt.j2"):
+        template = site.folder / "templates" / name
+        text = template.read_text("utf-8")
+        changed = text.replace(
+            "{% block foot %}", "{% block foot %}{% if unit == '丙公司' %}甲类{% else %}乙类{% endif %}"
+        )
+        assert changed != text
+        template.write_text(changed, "utf-8")
+    return site
+
+
+def test_a_template_may_look_at_the_recipient(looking: Site) -> None:
+    assert looking.send().code == 0
+    found = {address_of(letter): texts(letter)[1] for letter in looking.letters()}
+    assert "甲类" in found["c@gamma.example.com"]
+    assert "乙类" in found["d@delta.example.com"]
+    assert "类" not in found["a@alpha.example.org"]
+
+
+def test_one_who_came_later_gets_a_letter_of_his_own(looking: Site) -> None:
+    looking.send("--group", "发")
+    looking.write_list({"有关部门": DEPARTMENTS, "各会员单位": {**MEMBERS, "己公司": ["f@zeta.example.com"]}})
+    assert looking.run("resend", "60", "--missing", "--yes").code == 0
+    (late,) = [letter for letter in looking.letters() if address_of(letter) == "f@zeta.example.com"]
+    assert "乙类" in texts(late)[1]
+
+
+def test_attachments_are_not_stored_in_a_thousand_letters(
+    looking: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("distributor.distribution.opening.MAX_OWN_LETTERS", 1000)
+    attached = tmp_path / "a.pdf"
+    attached.write_bytes(b"%PDF" * 100)
+    ran = looking.send("--attach", attached)
+    assert ran.code == 2
+    assert "members.html.j2" in ran.err
+    assert looking.run("status", "--json").json["issues"] == []
 
 
 def test_no_wait_needs_a_broker(site: Site) -> None:

@@ -218,3 +218,12 @@ def test_issue_060_fits(name: GroupName) -> None:
     assert len(read.html.encode()) < MAX_HTML / 2
     assert [title for title in of.titles if f">{title}</h3>" not in read.html] == []
     assert read.subject == "开发区工作简报 第4期（总第60期）"
+
+
+@pytest.mark.parametrize("name", GroupName)
+def test_an_article_without_a_title_leaves_no_empty_heading(name: GroupName) -> None:
+    untitled = bulletin(sections=(Section(None, (Article("", ("只有正文。",), None, 1),)),))
+    read = letter(name, untitled)
+    assert "只有正文。" in read.html
+    assert not re.search(r"<h[23][^>]*>\s*</h", read.html)
+    assert "■" not in read.text

@@ -71,8 +71,9 @@ class Bulletin:
 
     @property
     def titles(self) -> tuple[str, ...]:
-        """Every article's title in order."""
-        return tuple(article.title for section in self.sections for article in section.articles)
+        """Every printed title of an article in order."""
+        titles = (article.title for section in self.sections for article in section.articles)
+        return tuple(filter(None, titles))
 
 
 def as_json(bulletin: Bulletin) -> dict[str, Any]:
