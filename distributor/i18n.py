@@ -14,6 +14,7 @@ CLICK = "click"
 LOCALE_DIR = Path(__file__).parent / "locale"
 
 _active: gettext_module.NullTranslations = gettext_module.NullTranslations()
+_language = "en"
 
 
 def language_from(explicit: str | None, environ: Mapping[str, str]) -> str:
@@ -25,14 +26,24 @@ def language_from(explicit: str | None, environ: Mapping[str, str]) -> str:
 
 def activate(explicit: str | None = None) -> str:
     """Choose the language of every later ``_()``; returns its name."""
-    global _active  # noqa: PLW0603  one process speaks one language
-    language = language_from(explicit, os.environ)
+    global _active, _language  # noqa: PLW0603  one process speaks one language
+    _language = language = language_from(explicit, os.environ)
     _active = gettext_module.translation(DOMAIN, LOCALE_DIR, [language], fallback=True)
     # click asks Python's gettext for its own words (Usage, No such option …), in whatever domain is the process's.
     os.environ["LANGUAGE"] = language
     gettext_module.bindtextdomain(CLICK, LOCALE_DIR)
     gettext_module.textdomain(CLICK)
     return language
+
+
+def writes_without_spaces() -> bool:
+    """Whether sentences follow one another without a space, of characters twice as wide as Latin ones."""
+    return _language == "zh_CN"
+
+
+def sentences(*parts: str) -> str:
+    """Whole sentences, one after the other."""
+    return ("" if writes_without_spaces() else " ").join(filter(None, parts))
 
 
 def _(message: str) -> str:

@@ -92,13 +92,14 @@ def find_site(explicit: str | None = None, *, environ: Mapping[str, str] = os.en
     for folder in folders:
         if (folder / LIST_NAME).is_file():
             return folder.resolve()
+    here, above = _("there is no {name} in {folder}"), _("there is no {name} in {folder} or in any folder above it")
+    text = here if named else above
     raise ConfigurationError(
         [
             Finding(
                 Severity.ERROR,
                 "no-site",
-                _("there is no {name} in {folder}").format(name=LIST_NAME, folder=start.absolute())
-                + ("" if named else " " + _("or in any folder above it")),
+                text.format(name=LIST_NAME, folder=start.absolute()),
                 remedy=_("run `distributor init DIR` to make a new site, or name yours with --site DIR"),
             )
         ]
@@ -229,7 +230,7 @@ class _Reader:
                 _("DISTRIBUTOR_RELAY is not a relay's address"),
                 _(
                     "write smtps://user:password@host:465 or smtp://user:password@host:587, "
-                    "with @ : / % in user and password percent-encoded (@ is %40)"
+                    "with @ % : / in user and password percent-encoded (@ is %40)"
                 ),
             )
             return None

@@ -164,6 +164,22 @@ def put(database: Database, identity: int, state: State) -> None:
     )
 
 
+def test_hastened_what_was_put_off_is_due_now_and_nothing_else_moves(ledger: Database) -> None:
+    open_small(ledger, 3)
+    lease, (put_off, sent, _queued) = claimed(ledger)
+    record(ledger, result(put_off, Event.DEFER, wait=HOUR))
+    mark(ledger, sent)
+    record(ledger, result(sent, Event.ACCEPTED))
+    claims.release(ledger, lease)
+    before = all_rows(ledger, "SELECT id, state FROM deliveries ORDER BY id")
+    assert acts.hasten(ledger, 1, actor=PERSON) == 1
+    assert acts.hasten(ledger, 1, actor=PERSON) == 0
+    assert all_rows(ledger, "SELECT id, state FROM deliveries ORDER BY id") == before
+    assert put_off.id in {claim.id for claim in claimed(ledger)[1]}
+    events = all_rows(ledger, "SELECT issue_id, who, host FROM events WHERE kind = 'hastened'")
+    assert events == [(1, PERSON.who, PERSON.host)]
+
+
 @pytest.mark.parametrize("state", sorted(RESENDABLE))
 def test_resent_a_delivery_is_a_new_message_but_for_the_uncertain(ledger: Database, state: State) -> None:
     issue = open_small(ledger, 1)

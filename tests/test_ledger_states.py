@@ -249,6 +249,10 @@ class Life(RuleBasedStateMachine):
             if is_meant and self.issues[issue] is not IssueState.CANCELLED:
                 self.move(each["id"], Event.RESEND)
 
+    @rule(issue=one_issue)
+    def hasten(self, issue: int) -> None:
+        acts.hasten(self.database, issue + 1, actor=PERSON)
+
     def move_issue(self, issue: int, event: Event) -> None:
         for each in self.rows.values():
             if each["issue_id"] == issue + 1:

@@ -12,7 +12,7 @@ CONNECTIONS = 10
 
 
 async def _session(waiting: Iterator[EmailMessage]) -> None:
-    async with aiosmtplib.SMTP(HOST, PORT, start_tls=False) as server:
+    async with aiosmtplib.SMTP(hostname=HOST, port=PORT, start_tls=False) as server:
         for message in waiting:
             await server.send_message(message)
 

@@ -153,7 +153,7 @@ class _Judge:
             )
         elif len(name.name) > _LONGEST_NAME:
             message = _("this is too long for a name: {text}").format(text=_short(name.name))
-            remedy = _("put 、 between names; text does not belong into the imprint")
+            remedy = _("put 、 between names; text does not belong in the imprint")
             yield self._finding(Severity.ERROR, "long-name", message, name.line, remedy)
 
     def _no_routing(self) -> Finding:

@@ -8,10 +8,11 @@ from rich.console import Console
 from rich.table import Table
 
 from distributor.cli import output
+from distributor.cli.output import said
 from distributor.cli.progress import state_word
 from distributor.delivery.model.records import DeliveryRecord, IssueRecord, IssueState, OmittedRecord, ServedRecord
 from distributor.delivery.model.states import State
-from distributor.i18n import _, ngettext
+from distributor.i18n import _, ngettext, sentences
 from distributor.report.account import WORST_FIRST, Account, Numbers
 from distributor.report.reasons import Explanation, explain, explain_omitted
 from distributor.report.standing import Standing, standing
@@ -112,7 +113,8 @@ def _show_shared(account: Account, console: Console) -> None:
         return
     console.print("\n" + _("One letter for several contacts, as they share a mailbox:"))
     for record in account.shared:
-        console.print(f"  {record.address}: " + "; ".join(_contact(served) for served in record.serves), soft_wrap=True)
+        who = _("; ").join(_contact(served) for served in record.serves)
+        console.print("  " + said(record.address, who), soft_wrap=True)
     _say_more(account.shared_total - len(account.shared), account.issue.ref, console)
 
 
@@ -126,7 +128,7 @@ def _show_not_sent(account: Account, settings: Settings, console: Console) -> No
     order = {key: position for position, key in enumerate(dict.fromkeys(map(heading, listed)))}
     for (state, why), records in groupby(sorted(listed, key=lambda each: order[heading(each)]), heading):
         console.print()
-        console.print(f"{state_word(state)}: {why.sentence}", style="red", soft_wrap=True)
+        console.print(said(state_word(state), why.sentence), style="red", soft_wrap=True)
         if why.next_step:
             console.print(f"  → {why.next_step}", soft_wrap=True)
         for record in records:
@@ -148,7 +150,8 @@ def _show_delivery(record: DeliveryRecord, settings: Settings, console: Console)
 
 
 def _contact(served: ServedRecord) -> str:
-    return f"{served.unit} {served.contact}" + (f" ({served.role})" if served.role else "")
+    name = f"{served.unit} {served.contact}"
+    return _("{name} ({role})").format(name=name, role=served.role) if served.role else name
 
 
 def _say_more(count: int, ref: str, console: Console) -> None:
@@ -167,7 +170,7 @@ def _show_omitted(account: Account, console: Console) -> None:
         return
     console.print("\n" + _("Not written to:"), style="yellow")
     for record in account.omitted[:LIST_MOST]:
-        console.print(f"  {_omitted_name(record)}: {explain_omitted(record).sentence}", soft_wrap=True)
+        console.print("  " + said(_omitted_name(record), explain_omitted(record).sentence), soft_wrap=True)
     _say_more(len(account.omitted) - LIST_MOST, account.issue.ref, console)
     steps = [explain_omitted(record, account.issue.ref).next_step for record in account.omitted]
     for step in dict.fromkeys(steps):
@@ -225,4 +228,5 @@ def waiting(account: Account, settings: Settings) -> str | None:
     ).format(n=count, ref=ref)
     if account.next_attempt is None:
         return text
-    return text + " " + _("The next attempt is at {time}.").format(time=output.local(account.next_attempt, settings))
+    time = output.local(account.next_attempt, settings)
+    return sentences(text, _("The next attempt is at {time}.").format(time=time))

@@ -74,9 +74,10 @@ def _show_bulletin(bulletin: Bulletin, roster: Roster | None) -> None:
     console = output.console()
     console.print(planned.title(bulletin), style="bold")
     for name, value in _facts(bulletin):
-        console.print(f"  {name}: {value}")
+        console.print("  " + output.said(name, value))
     for section in bulletin.sections:
-        console.print(f"  〈 {section.name} 〉" if section.name else f"  {_('articles')}")
+        heading = f"〈 {section.name} 〉" if section.name else _("articles")
+        console.print(f"  {heading}")
         for article in section.articles:
             source = f"（{article.source}）" if article.source else ""
             console.print(f"    {article.title}{source}", soft_wrap=True)

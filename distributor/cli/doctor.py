@@ -36,6 +36,6 @@ def doctor(site_name: str | None, as_json: bool) -> int:
 
 def _show(check: Check) -> None:
     mark, colour = _MARKS[check.health]
-    click.echo(f"{click.style(mark, fg=colour, bold=True)} {check.part}: {check.message}")
+    click.echo(f"{click.style(mark, fg=colour, bold=True)} {output.said(check.part, check.message)}")
     if check.remedy:
         click.echo(f"    → {check.remedy}")

@@ -68,7 +68,7 @@ def _dotenv() -> str:
         ("RELAY", "smtps://user%40example.org:password@smtp.example.org:465", _(
             "The server that mail is handed to. Without it, letters stay in outbox/ and nobody is mailed.\n"
             "smtps:// is TLS from the start (465); smtp:// with a login uses STARTTLS (587).\n"
-            "Write @ : / % in user and password as %40 %3A %2F %25."
+            "In user and password write @ % : / percent-encoded (@ is %40)."
         )),
         ("FROM", "bulletin@example.org", _("The sender's address. Default: the login above.")),
         ("CA_FILE", "/path/to/ca.pem", _("Certificates to trust besides the system's, for a relay of your own.")),

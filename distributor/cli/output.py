@@ -10,6 +10,7 @@ import click
 
 from distributor.delivery.model.records import IssueRecord
 from distributor.errors import Finding, Severity
+from distributor.i18n import _
 from distributor.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,6 +28,11 @@ _WIDTH_OF_FILES = 160
 def say(text: str = "", *, bold: bool = False, colour: str | None = None) -> None:
     """One sentence to the person, on stderr."""
     click.secho(text, err=True, bold=bold or None, fg=colour)
+
+
+def said(name: str, text: str) -> str:
+    """``name: text``, as the language writes it."""
+    return _("{name}: {text}").format(name=name, text=text)
 
 
 def put_json(document: Mapping[str, Any]) -> None:

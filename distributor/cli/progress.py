@@ -37,7 +37,8 @@ def state_word(state: State) -> str:
 
 def trouble(by_state: Mapping[State, int]) -> str:
     """What is not as it should be, the worst first: ``1 uncertain, 2 failed``; "" for nothing."""
-    return ", ".join(f"{by_state[state]} {state_word(state)}" for state in TROUBLE if by_state.get(state))
+    present = (state for state in TROUBLE if by_state.get(state))
+    return _(", ").join(_("{n} {state}").format(n=by_state[state], state=state_word(state)) for state in present)
 
 
 def settled(by_state: Mapping[State, int]) -> int:

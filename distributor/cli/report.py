@@ -32,7 +32,7 @@ from distributor.report.account import Tally
 @click.pass_obj
 def report(site_name: str | None, issue: str, form: str | None, out: str | None) -> int:
     if out is not None and form is None:
-        raise click.UsageError(_("-o wants --csv or --json"))
+        raise click.UsageError(_("-o needs --csv or --json"))
     with open_site(site_name) as site:
         found = find_issue(site, issue)
         if form is None:

@@ -1,11 +1,12 @@
 """The `distributor` command itself: global options, and subcommands that are imported only when they are used."""
 
+import shutil
 from importlib import import_module
 
 import click
 
 from distributor import __version__
-from distributor.i18n import LANGUAGES, _
+from distributor.i18n import LANGUAGES, _, writes_without_spaces
 
 
 class LazyGroup(click.Group):
@@ -54,6 +55,12 @@ _EXIT_CODES = _(
 )
 
 
+def _width() -> int:
+    """How many characters of help go on a line: click counts them, and not the columns they take."""
+    columns = min(100, shutil.get_terminal_size().columns)
+    return columns // 2 if writes_without_spaces() else columns
+
+
 def _known(_ctx: click.Context, _parameter: click.Parameter, lang: str | None) -> str | None:
     if lang is not None and not lang.lower().startswith(("en", "zh")):
         raise click.BadParameter(_("the program speaks {languages}").format(languages=", ".join(LANGUAGES)))
@@ -65,7 +72,7 @@ def _known(_ctx: click.Context, _parameter: click.Parameter, lang: str | None) -
     lazy=_COMMANDS,
     help=_("Send official bulletins: one letter for every recipient, exactly once, every delivery accounted for."),
     epilog=_EXIT_CODES,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"], "terminal_width": _width()},
 )
 @click.option("--site", metavar="DIR", help=_("the folder that holds recipients.yaml (default: here or above)"))
 @click.option(

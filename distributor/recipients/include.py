@@ -162,7 +162,7 @@ def _records(lines: Iterator[str], faults: Faults) -> Iterator[_Record]:
         except StopIteration:
             return
         except csv.Error as error:
-            remedy = _('close every quote; a quote inside of a text is written twice: ""')
+            remedy = _('close every quote; a quote inside a text is written twice: ""')
             faults.add("bad-csv", line, _("this row is not CSV: {problem}").format(problem=error), remedy)
             continue
         if cells and any(map(str.strip, cells)):

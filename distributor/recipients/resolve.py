@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from distributor.errors import Finding, InputError, Place, Severity
-from distributor.i18n import _
+from distributor.i18n import _, sentences
 from distributor.recipients.addresses import address_key
 from distributor.recipients.faults import nearest
 from distributor.recipients.model import Audience, Candidate, Contact, GroupName, Resolution, Roster, Unit
@@ -119,7 +119,7 @@ class _Resolver:
             hint = _("there is a unit of this name: add the audience {name}: {{units: [{name}]}}").format(name=name)
         else:
             hint = _("add it to the audiences in {file}").format(file=self.roster.file)
-        return hint + " " + _("(--allow-unresolved sends to the others without it)")
+        return sentences(hint, _("(--allow-unresolved sends to the others without it)"))
 
     def _contrary_label(self, audience: Audience, label: str, place: Place) -> None:
         message = _("{name} stands after {label}, but the list allows it only for {only}")

@@ -176,7 +176,7 @@ def _explanations(opened: int | str) -> Iterator[tuple[tuple[str, ...], str, str
     )
     yield (
         ("did not find expected", "but found"),
-        _("this line does not fit to the ones above it"),
+        _("this line does not fit the ones above it"),
         _("let entries that belong together begin in the same column; write nothing after a closing quote or bracket"),
     )
     yield ("unexpected ':'",), _("nothing stands after the colon"), _("write a text, or delete the key")

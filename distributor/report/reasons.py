@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from distributor.delivery.model.records import DeliveryRecord, OmittedRecord
 from distributor.delivery.model.states import State
-from distributor.i18n import _
+from distributor.i18n import _, sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ def explain(record: DeliveryRecord, issue: str = "ISSUE") -> Explanation:
         sentence, step = _REASONS.get(record.reason or "unknown", _unknown)()
     step = step.format(issue=issue)
     if record.state is State.DEFERRED and record.reason not in PAUSING:
-        again = _("It is tried again by itself.")
-        step = again + " " + _("If it lasts: {step}").format(step=step) if step else again
+        lasting = _("If it lasts: {step}").format(step=step) if step else ""
+        step = sentences(_("It is tried again by itself."), lasting)
     return Explanation(sentence, step)
 
 

@@ -123,7 +123,7 @@ def heading() -> Row:
     """The first row, in the reader's language."""
     return [
         _("group"), _("audience"), _("unit"), _("contact"), _("role"), _("address"), _("state"), _("attempts"),
-        _("settled"), _("next attempt"), _("code"), _("enhanced code"), _("answer"), _("why"), _("what next"),
+        _("settled at"), _("next attempt"), _("code"), _("enhanced code"), _("answer"), _("why"), _("what next"),
     ]  # fmt: skip
 
 

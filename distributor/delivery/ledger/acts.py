@@ -104,7 +104,6 @@ def resend(database: Database, issue_id: int, states: Sequence[State], *, actor:
                 generation=deliveries.c.generation + sa.case((kept, 0), else_=1),
                 next_attempt=now,
                 waiting_since=now,
-                tries=0,
                 settled_at=None,
                 reason=None,
             )
