@@ -167,7 +167,7 @@ def put(database: Database, identity: int, state: State) -> None:
 def test_hastened_what_was_put_off_is_due_now_and_nothing_else_moves(ledger: Database) -> None:
     open_small(ledger, 3)
     lease, (put_off, sent, _queued) = claimed(ledger)
-    record(ledger, result(put_off, Event.DEFER, wait=HOUR))
+    record(ledger, result(put_off, Event.DEFER))
     mark(ledger, sent)
     record(ledger, result(sent, Event.ACCEPTED))
     claims.release(ledger, lease)

@@ -151,4 +151,4 @@ def bad_address(email: str, why: str, line: int, faults: Faults) -> None:
 def not_a_reason(value: str, line: int, faults: Faults) -> None:
     """Note a yes or no where a reason belongs."""
     message = _("disabled says {value}, but must give the reason").format(value=value)
-    faults.add("no-reason", line, message, _("write why; for a contact that is to get letters, delete it"))
+    faults.add("no-reason", line, message, _("write why, or leave it out for a contact that is to get letters"))

@@ -29,7 +29,7 @@ COLUMNS = {
     "unit": ("unit", "单位", "单位名称"),
     "name": ("name", "contact", "联系人", "姓名"),
     "email": ("email", "e-mail", "邮箱", "电子邮箱", "电子邮件"),
-    "role": ("role", "角色", "职责"),
+    "role": ("role", "职责", "角色"),
     "salutation": ("salutation", "称呼"),
     "disabled": ("disabled", "停用", "停用原因"),
     "note": ("note", "备注"),
