@@ -399,7 +399,8 @@ class Conversation:
         await self.answer("helo", "250 wire.example")
 
     async def on_star(self, _command: str) -> None:
-        await self.answer("starttls", "454 no TLS")
+        if (await self.answer("starttls", "454 no TLS")).startswith("220"):
+            await leave(self.writer.transport, Do.SILENCE)  # no TLS comes of it
 
     async def on_rset(self, _command: str) -> None:
         self.sender = self.recipient = None

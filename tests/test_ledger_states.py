@@ -62,6 +62,12 @@ def too_old(database: Database) -> None:
     sweep(database)
 
 
+def resolve_all(database: Database) -> None:
+    """One by one, since one that is in no doubt would leave all as they are."""
+    for key in queries.address_keys(database, 1):
+        acts.resolve(database, 1, [key], actor=PERSON, reason="")
+
+
 WAYS: dict[Event, Callable[[Database], object]] = {
     Event.CLAIM: lambda database: claims.claim(database, LEASE, 100),
     Event.MARK: mark_all,
@@ -73,10 +79,11 @@ WAYS: dict[Event, Callable[[Database], object]] = {
     Event.LEASE_EXPIRY: expire_lease,
     Event.TOO_OLD: too_old,
     Event.CANCEL: lambda database: acts.cancel(database, 1, actor=PERSON, reason=""),
+    Event.RESOLVE: resolve_all,
     Event.RESEND: lambda database: acts.resend(database, 1, list(State), actor=PERSON, reason=""),
 }
-# What the far side reports and what a person resolves have no way into the ledger yet.
-LATER = {Event.SUCCESS_REPORT, Event.FAILURE_REPORT, Event.RESOLVE}
+# What the far side reports has no way into the ledger yet.
+LATER = {Event.SUCCESS_REPORT, Event.FAILURE_REPORT}
 
 
 def test_every_event_is_tested() -> None:

@@ -54,6 +54,21 @@ def test_a_lost_answer_is_uncertain_until_a_person_decides(relayed: Site, smtpd:
     assert both[0].data == both[1].data
 
 
+def test_a_person_who_asked_settles_what_was_uncertain(relayed: Site, smtpd: Smtpd) -> None:
+    for address in ("c@gamma.example.com", "d@delta.example.com"):
+        smtpd.on("dot", Do.DROP, to=address, times=1)
+    assert relayed.send().code == 1
+    wrong = relayed.run("resolve", "60", "--sent", "c@gamma.example.com", "--sent", "a@alpha.example.org")
+    assert wrong.code == 2
+    assert "a@alpha.example.org" in wrong.err
+    assert len(not_sent(relayed)) == 2
+    assert relayed.run("resolve", "60", "--sent", "C@Gamma.example.com", "--reason", "电话确认").code == 0
+    assert list(not_sent(relayed)) == ["d@delta.example.com"]
+    assert relayed.run("resolve", "60", "--sent", "d@delta.example.com").code == 0
+    assert relayed.run("report", "60").code == 0
+    assert len(smtpd.messages) == 6
+
+
 def test_a_failed_letter_goes_again_as_a_new_message(relayed: Site, smtpd: Smtpd) -> None:
     smtpd.on("dot", "550 5.7.1 looks like spam", to="c@gamma.example.com", times=1)
     assert relayed.send().code == 1

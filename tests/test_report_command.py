@@ -90,7 +90,7 @@ def test_who_does_not_have_it_why_and_what_next(site: Site, ledger: Database, se
     shown = ran.out[ran.out.index("uncertain: ") :]
     assert shown.splitlines() == [
         "uncertain: It was handed over, and no clear answer came back: it may have arrived, or not.",
-        "  → Ask the unit. If it has the letter, nothing is left to do; if not, or nobody can be asked, "
+        "  → Ask the unit. If it has the letter: `distributor resolve 60 --sent ADDRESS`; if not, or nobody can be asked, "
         "`distributor resend 60 --uncertain` sends it again.",
         "  发  单位3 收文  office3@example.org  1 attempt",
         "      connection reset",

@@ -1,6 +1,7 @@
 """Whatever happens, and wherever: every parcel is settled or given back once, and what is said of it is no lie."""
 
 import asyncio
+import ssl
 from collections.abc import Callable
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from distributor.delivery.channels import smtp
+from distributor.delivery.channels.dialogue import Dialogue
 from distributor.delivery.model.channel import Parcel, Phase, SessionError
 from tests.smtpd import Act, Conversation, Do, HandDouble, Wire, channel, parcels
 
@@ -30,13 +32,22 @@ PIPELINING = pytest.mark.parametrize("offers", [("PIPELINING",), ()], ids=["pipe
 
 
 @pytest.fixture(autouse=True)
-def _short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With every answer, though not with the connection, which a busy machine may take its time over."""
+    connect = Dialogue.connect
+
+    async def impatient(host: str, port: int, timeout: float, tls: ssl.SSLContext | None) -> Dialogue:  # noqa: ASYNC109
+        dialogue = await connect(host, port, timeout, tls)
+        dialogue.timeout = 0.05
+        return dialogue
+
+    monkeypatch.setattr(Dialogue, "connect", impatient)
     monkeypatch.setattr(smtp, "PATIENCE", 0.05)
 
 
 async def session(server: Wire, hand: HandDouble) -> None:
     try:
-        await channel(server.relay, timeout=0.1).session(hand)
+        await channel(server.relay).session(hand)
     except SessionError:
         assert 250 not in hand.codes.values(), "an error, though something was moved"
 

@@ -191,11 +191,11 @@ def _closing(account: Account) -> Iterator[str]:
         yield ngettext("The {n} letter was sent.", "All {n} letters were sent.", totals.total).format(n=totals.total)
     if uncertain:
         text = ngettext(
-            "{n} letter may have arrived or not and needs your decision: `distributor resend {ref} --uncertain`",
-            "{n} letters may have arrived or not and need your decision: `distributor resend {ref} --uncertain`",
+            "{n} letter may have arrived or not and needs your decision, see above.",
+            "{n} letters may have arrived or not and need your decision, see above.",
             uncertain,
         )
-        yield text.format(n=uncertain, ref=ref)
+        yield text.format(n=uncertain)
     if failed:
         text = ngettext(
             "{n} letter failed: see above what to mend; `distributor resend {ref} --failed` sends it once more.",

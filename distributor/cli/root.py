@@ -40,6 +40,7 @@ _COMMANDS = {
     "status": ("status", _("how far the issues are")),
     "report": ("report", _("who has an issue, who has not, why, and what next")),
     "resend": ("resend", _("send once more to those who failed, are in doubt or were missed")),
+    "resolve": ("resolve", _("settle letters of which nobody knew whether they arrived")),
     "pause": ("decide", _("hold an issue")),
     "resume": ("resume", _("go on with an issue")),
     "cancel": ("decide", _("stop an issue for good")),

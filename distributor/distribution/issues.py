@@ -23,6 +23,7 @@ from distributor.distribution.site import Site
 from distributor.errors import Finding, InputError, NotFoundError, RefusedError, Severity
 from distributor.i18n import _
 from distributor.recipients import loader
+from distributor.recipients.addresses import address_key
 from distributor.recipients.model import GroupName
 from distributor.render.letter import render_letter
 from distributor.render.message import Attachment, compile_letter
@@ -158,6 +159,21 @@ def resend(site: Site, issue: IssueRecord, states: Sequence[State], reason: str)
     """
     refuse_cancelled(site, issue)
     return acts.resend(site.ledger, issue.id, states, actor=site.actor, reason=reason)
+
+
+def resolve(site: Site, issue: IssueRecord, addresses: Sequence[str], reason: str) -> None:
+    """Settle the uncertain letters to *addresses* as sent.
+
+    Raises:
+        InputError: addresses that are in no doubt; nothing was changed.
+    """
+    given = {address_key(address): address for address in addresses}
+    unknown = acts.resolve(site.ledger, issue.id, given, actor=site.actor, reason=reason)
+    if unknown:
+        message = _("{address} has no letter of issue {ref} that is uncertain")
+        remedy = _("`distributor report {ref}` lists those that are").format(ref=issue.ref)
+        texts = [message.format(address=given[key], ref=issue.ref) for key in sorted(unknown)]
+        raise InputError([Finding(Severity.ERROR, "not-uncertain", text, remedy=remedy) for text in texts])
 
 
 @dataclass(frozen=True, slots=True)

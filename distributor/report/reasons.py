@@ -164,15 +164,15 @@ _OURS: dict[str, Words] = {
     "no-answer": lambda: (
         _("It was handed over, and no clear answer came back: it may have arrived, or not."),
         _(
-            "Ask the unit. If it has the letter, nothing is left to do; if not, or nobody can be asked, "
-            "`distributor resend {issue} --uncertain` sends it again."
+            "Ask the unit. If it has the letter: `distributor resolve {issue} --sent ADDRESS`; if not, or nobody can "
+            "be asked, `distributor resend {issue} --uncertain` sends it again."
         ),
     ),
     "lease-expired": lambda: (
         _("The process that was handing it over ended without a result: it may have arrived, or not."),
         _(
-            "Ask the unit. If it has the letter, nothing is left to do; if not, or nobody can be asked, "
-            "`distributor resend {issue} --uncertain` sends it again."
+            "Ask the unit. If it has the letter: `distributor resolve {issue} --sent ADDRESS`; if not, or nobody can "
+            "be asked, `distributor resend {issue} --uncertain` sends it again."
         ),
     ),
     "not-made": lambda: (

@@ -70,7 +70,7 @@ class Dialogue(asyncio.Protocol):
             async with asyncio.timeout(timeout):
                 await connecting
         except TimeoutError:
-            raise LostError(_("no connection within {seconds:.3g} s").format(seconds=timeout)) from None
+            raise LostError(_("no connection in time")) from None
         except ssl.SSLError as error:
             raise InsecureError(_told_tls(error)) from None
         except OSError as error:
@@ -93,6 +93,7 @@ class Dialogue(asyncio.Protocol):
                 )
         except (TimeoutError, OSError) as error:  # SSLError is an OSError
             self._lose(_told_tls(error))
+            self._end()  # asyncio tells nobody of a connection that it drops amid the handshake
             raise InsecureError(_told_tls(error)) from None
         self._transport = cast(asyncio.Transport, transport)
 
@@ -217,14 +218,22 @@ class Dialogue(asyncio.Protocol):
         if self._lost is None:
             self._lost = _told(exc) if exc is not None else _("the relay closed the connection")
         self._wake()
+        self._end()
+
+    def _end(self) -> None:
         if not self._closed.done():
             self._closed.set_result(None)
 
 
 def _told(error: Exception) -> str:
-    if isinstance(error, OSError) and error.errno and not isinstance(error, socket.gaierror | ssl.SSLError):
-        return strerror(error.errno)
-    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    """An error in words; asyncio raises several of them empty."""
+    if isinstance(error, TimeoutError):
+        return _("no answer in time")
+    if isinstance(error, ConnectionError) and not error.errno:
+        return _("the relay closed the connection")
+    if isinstance(error, ssl.SSLError | socket.gaierror) or not isinstance(error, OSError) or not error.errno:
+        return str(getattr(error, "strerror", None) or error)
+    return strerror(error.errno)
 
 
 def _told_tls(error: Exception) -> str:

@@ -119,7 +119,8 @@ class _Handler:
 
     def keep(self, envelope: Any) -> Kept:
         """Write the message as one file under ``new``, with the envelope above it (RFC 5321 4.4: final delivery)."""
-        kept = Kept(self.outbox / "new" / _unique_name(), envelope.mail_from or "", tuple(envelope.rcpt_tos))
+        sender = "" if envelope.mail_from == "<>" else envelope.mail_from  # aiosmtpd keeps the empty path's brackets
+        kept = Kept(self.outbox / "new" / _unique_name(), sender, tuple(envelope.rcpt_tos))
         trace = [f"Return-Path: <{kept.sender}>\r\n", *(f"Delivered-To: {address}\r\n" for address in kept.recipients)]
         being_written = self.outbox / "tmp" / kept.file.name
         with open(os.open(being_written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:

@@ -197,11 +197,14 @@ class _Session:
             self.dialogue.send((RSET if self.transaction else b"") + trip.group)
             trip.offered = True
         if self.transaction:
-            self._expect(await self._ask(trip, RSET), 250)
+            self._expect(await self._ask(RSET), 250)
             self.transaction = False
+        if not trip.offered:
+            self.dialogue.in_step()
+            trip.offered = True
         for phase, command, wanted in trip.steps():
             trip.phase = phase
-            answer = await self._ask(trip, command)
+            answer = await self._ask(command)
             if answer.negative:
                 self._settle(trip, answer)
                 await self._take_back(phase)
@@ -209,11 +212,10 @@ class _Session:
             self._expect(answer, wanted)
         return True
 
-    async def _ask(self, trip: _Trip, command: bytes) -> Answer:
+    async def _ask(self, command: bytes) -> Answer:
         """The answer to *command*, which was written with its group if the relay allows that."""
         if not self.offer.pipelining:
             self.dialogue.send(command)
-            trip.offered = True
         return await self.dialogue.answer()
 
     async def _take_back(self, refused: Phase) -> None:

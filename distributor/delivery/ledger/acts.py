@@ -1,4 +1,4 @@
-"""What people decide about an issue: pause, resume, cancel, resend. Each act is one transaction and one event."""
+"""What people decide about an issue: pause, resume, cancel, resend, resolve. Each act is one transaction, and told."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -117,6 +117,32 @@ def resend(database: Database, issue_id: int, states: Sequence[State], *, actor:
         if events_of:
             connection.execute(events.insert(), events_of)
         return len(rows)
+
+
+def resolve(database: Database, issue_id: int, address_keys: Iterable[str], *, actor: Actor, reason: str) -> set[str]:
+    """Settle uncertain deliveries as sent, since a person learnt that they arrived: all of *address_keys*, or none.
+
+    Returns those of *address_keys* that are in no doubt in this issue; if there are any, nothing is changed.
+    """
+    wanted = set(address_keys)
+    with database.write() as connection:
+        now = database.alone(connection)
+        in_doubt = (
+            deliveries.c.issue_id == issue_id,
+            deliveries.c.address_key.in_(wanted),
+            deliveries.c.state.in_(_names(sources(Event.RESOLVE))),
+        )
+        query = sa.select(deliveries.c.id, deliveries.c.attempt, deliveries.c.address_key).where(*in_doubt)
+        rows = connection.execute(query).all()
+        if unknown := wanted - {row.address_key for row in rows}:
+            return unknown
+        connection.execute(deliveries.update().where(*in_doubt).values(state=State.SENT.value, settled_at=now))
+        events_of = [
+            _event(issue_id, now, Event.RESOLVE.value, actor, reason) | {"delivery_id": row.id, "attempt": row.attempt}
+            for row in rows
+        ]
+        connection.execute(events.insert(), events_of)
+        return set()
 
 
 def _state(state: IssueState, now: int, actor: Actor, reason: str | None) -> dict[str, Any]:
