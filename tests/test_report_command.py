@@ -90,8 +90,8 @@ def test_who_does_not_have_it_why_and_what_next(site: Site, ledger: Database, se
     shown = ran.out[ran.out.index("uncertain: ") :]
     assert shown.splitlines() == [
         "uncertain: It was handed over, and no clear answer came back: it may have arrived, or not.",
-        "  → Ask the unit. If it has the letter: `distributor resolve 60 --sent ADDRESS`; if not, or nobody can be asked, "
-        "`distributor resend 60 --uncertain` sends it again.",
+        "  → Ask the unit. If it has the letter: `distributor resolve 60 --sent ADDRESS`; if not, or nobody can be "
+        "asked, `distributor resend 60 --uncertain` sends it again.",
         "  发  单位3 收文  office3@example.org  1 attempt",
         "      connection reset",
         "",
@@ -102,7 +102,7 @@ def test_who_does_not_have_it_why_and_what_next(site: Site, ledger: Database, se
         "  发  单位4 收文  office4@example.org  1 attempt",
         "      550 5.1.1 [2JUser unknown",
         "",
-        "1 letter may have arrived or not and needs your decision: `distributor resend 60 --uncertain`",
+        "1 letter may have arrived or not and needs your decision, see above.",
         "2 letters failed: see above what to mend; `distributor resend 60 --failed` sends them once more.",
     ]
 

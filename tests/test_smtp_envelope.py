@@ -114,6 +114,8 @@ def test_line_ends_are_crlf_or_refused(message: bytes) -> None:
         "a@",
         "",
         "a\ud800@b.example",
+        "a@\u00ad.example",
+        "a@例子..example",
     ],
 )
 def test_an_address_that_could_speak_for_itself_is_refused(address: str) -> None:

@@ -207,6 +207,25 @@ async def test_what_comes_between_starttls_and_tls_ends_it(injected: bytes) -> N
     assert (reply.phase, reply.code) == (Phase.STARTTLS, None)
 
 
+async def test_what_was_injected_never_answers_a_command_said_in_tls(certificates: Certificates) -> None:
+    """The relay goes on as if nothing had been: what somebody put in before TLS must not count as its word."""
+
+    async def script(conversation: Conversation) -> None:
+        await conversation.say("220 ok")
+        await conversation.line()
+        await conversation.say("250-ok\r\n250 STARTTLS")
+        await conversation.line()
+        await conversation.say("220 go ahead\r\n250-injected\r\n250 AUTH PLAIN")
+        await conversation.writer.start_tls(certificates.server())
+        await conversation.serve()
+
+    with Wire(script) as server:
+        reply = await refused(server.relay, ca_file=certificates.ca_file)
+        assert (reply.phase, reply.code) == (Phase.STARTTLS, None)
+        assert reply.text == "the relay sent something between STARTTLS and TLS"
+        assert server.commands == ["EHLO client.example", "STARTTLS"]
+
+
 async def test_no_handshake_after_starttls() -> None:
     with Wire(offers=["STARTTLS"]) as server:
         server.on("starttls", "220 go ahead")

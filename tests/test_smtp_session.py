@@ -6,6 +6,7 @@ import dataclasses
 import pytest
 
 from distributor.delivery.channels import smtp
+from distributor.delivery.channels.dialogue import Dialogue, LostError
 from distributor.delivery.model.channel import Parcel, Phase, SessionError
 from tests.smtpd import LETTER, SENDER, Conversation, Do, HandDouble, Smtpd, Wire, channel, deliver, parcels
 
@@ -231,6 +232,16 @@ async def test_lost_amid_a_large_body_was_not_handed_over(smtpd: Smtpd) -> None:
         await channel(smtpd.relay).session(hand)
     assert (hand.codes, hand.marked, hand.held) == ({A: None}, [A], {})
     assert (hand.replies[A].phase, hand.replies[A].handed_over) == (Phase.DOT, False)
+
+
+async def test_a_connection_that_is_going_takes_no_final_dot(wire: Wire) -> None:
+    """asyncio tells of a loss one turn of its loop later; what is written in that turn goes nowhere."""
+    dialogue = await Dialogue.connect(wire.relay.host, wire.relay.port, 5.0, None)
+    await dialogue.answer()
+    dialogue._transport.abort()
+    with pytest.raises(LostError):
+        dialogue.in_step()
+    await dialogue.close()
 
 
 async def test_the_answer_to_the_final_dot_is_waited_for_longer_than_others(smtpd: Smtpd) -> None:

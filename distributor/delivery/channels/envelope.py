@@ -3,6 +3,7 @@
 What this relay cannot be told is refused here, in our own words, and never dropped or bent.
 """
 
+import contextlib
 import re
 from dataclasses import dataclass
 
@@ -76,11 +77,12 @@ def mailbox(address: str, phase: Phase) -> str:
     Raises:
         InexpressibleError: what is no mailbox, or would not stay between them.
     """
-    if not _ADDRESS.fullmatch(address):
-        text = _("not sent: {address!r} cannot be written as an address").format(address=address)
-        raise InexpressibleError(phase, 553, "5.1.7" if phase is Phase.MAIL else "5.1.3", text)
-    local, _at, domain = address.rpartition("@")
-    return address if domain.isascii() else f"{local}@{address_key(f'a@{domain}').removeprefix('a@')}"
+    if _ADDRESS.fullmatch(address):
+        local, _at, domain = address.rpartition("@")
+        with contextlib.suppress(ValueError):  # a domain that has no form in ASCII
+            return address if domain.isascii() else f"{local}@{address_key(f'a@{domain}').removeprefix('a@')}"
+    text = _("not sent: {address!r} cannot be written as an address").format(address=address)
+    raise InexpressibleError(phase, 553, "5.1.7" if phase is Phase.MAIL else "5.1.3", text)
 
 
 def _check_line_ends(message: bytes) -> None:

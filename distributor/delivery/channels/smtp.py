@@ -294,7 +294,7 @@ class _Session:
         trips, self.trips = self.trips, deque()
         at_hand = trips[0] if trips else None
         phase = at_hand.phase if at_hand is not None else Phase.MAIL
-        for trip in reversed(trips):
+        for trip in trips:
             if trip.marking or (blame and trip is at_hand and trip.offered):
                 self.hand.settle(trip.parcel, lost.reply(trip.phase, self.relay, handed_over=trip.handed_over))
             else:
