@@ -358,6 +358,15 @@ class Conversation:
         self.writer.write(text if isinstance(text, bytes) else f"{text}\r\n".encode())
         await self.writer.drain()
 
+    async def start_tls(self, context: ssl.SSLContext) -> None:
+        plain = self.writer.transport
+        with contextlib.suppress(AttributeError):  # asyncio trips over a client that left amid the handshake
+            await self.writer.start_tls(context)
+        if self.writer.transport is None:
+            self.writer._transport = plain  # type: ignore[attr-defined]
+            raise ConnectionError
+        self.server.connections.append(self.writer.transport)
+
     async def line(self) -> str:
         """The client's next line."""
         line = await self.reader.readuntil(b"\n")

@@ -216,7 +216,7 @@ async def test_what_was_injected_never_answers_a_command_said_in_tls(certificate
         await conversation.say("250-ok\r\n250 STARTTLS")
         await conversation.line()
         await conversation.say("220 go ahead\r\n250-injected\r\n250 AUTH PLAIN")
-        await conversation.writer.start_tls(certificates.server())
+        await conversation.start_tls(certificates.server())
         await conversation.serve()
 
     with Wire(script) as server:

@@ -20,7 +20,7 @@ from distributor.i18n import _
 from distributor.settings import Relay
 
 LOOPBACK = "127.0.0.1"
-SIZE_MOST = 64 * 1024 * 1024
+SIZE_MOST = 64_000_000
 _FOLDERS = ("tmp", "new", "cur")
 _serial = itertools.count(1)
 
@@ -152,5 +152,5 @@ def make_maildir(folder: Path) -> None:
 
 
 def _unique_name() -> str:
-    """Names sort by arrival: seconds, process, number in the process (https://cr.yp.to/proto/maildir.html)."""
-    return f"{time.time_ns() // 1000:017d}.P{os.getpid()}Q{next(_serial):06d}.{socket.gethostname().replace('/', '_')}"
+    """Names sort by arrival (https://cr.yp.to/proto/maildir.html), and end so that a mail program opens them."""
+    return f"{time.time_ns() // 1000:017d}.P{os.getpid()}Q{next(_serial):06d}.{socket.gethostname().replace('/', '_')}.eml"
