@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -13,11 +14,13 @@ from benchmarks.contenders import BY_NAME
 from benchmarks.parts import PARTS, Bench, Row, all_parts
 from benchmarks.servers import Servers
 
+WIDTH = 150
+
 
 def main() -> None:
     """Measure what the command line asks for."""
     wish = _arguments()
-    console = Console(stderr=wish.json)
+    console = Console(stderr=wish.json, width=None if sys.stdout.isatty() else WIDTH)
     results: dict[str, list[Row]] = {}
     with (
         tempfile.TemporaryDirectory(prefix="distributor-bench-") as folder,
@@ -25,7 +28,7 @@ def main() -> None:
         Servers() as servers,
     ):
         machine = tables.machine(sink)
-        console.print(machine)
+        console.print(machine, soft_wrap=True)
         bench = Bench(Path(folder), port, servers, wish.messages, wish.rounds, _say)
         for name, rows in all_parts(bench, wish.only, wish.full):
             tables.show(name, rows, console)
@@ -59,6 +62,7 @@ def _positive(text: str) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that every block ends
     try:
         main()
     except processes.BrokenError as error:

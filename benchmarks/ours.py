@@ -1,6 +1,6 @@
-"""What `distributor` does between a bulletin and its account, in a process of its own: `python -m benchmarks.ours VERB`.
+"""What `distributor` does between a bulletin and its account, in a process of its own.
 
-Prints one line of JSON. The site and its settings come from the environment, as for the command.
+`python -m benchmarks.ours VERB` prints one line of JSON; site and settings come from the environment, as ever.
 """
 
 import json
@@ -69,7 +69,9 @@ def _open(site: Site) -> IssueRecord:
 
 def _settled(site: Site, watched: Watched) -> float:
     """When the last result was written, by the ledger's clock; everything must have been sent."""
-    if watched.ending is not Ending.SETTLED or any(set(states) != {"sent"} for states in watched.progress.states.values()):
+    if watched.ending is not Ending.SETTLED or any(
+        set(states) != {"sent"} for states in watched.progress.states.values()
+    ):
         raise SystemExit(f"not everything was sent: {watched}")
     with site.ledger.read() as connection:
         return float(connection.execute(sa.select(sa.func.max(deliveries.c.settled_at))).scalar_one()) / 1e6

@@ -17,10 +17,8 @@ Row: TypeAlias = dict[str, str | int | float | None]
 
 ROUND_TRIP = 20
 STARTS = 5
-# Name, connections of ours, messages: about four seconds each at the rates that the distance allows.
-AT_A_DISTANCE = (
-    ("embedded", 1, 150), ("embedded", 10, 1500), ("smtplib", None, 40), ("nodemailer", None, 800),
-)  # fmt: skip
+# Name, connections, messages: about four seconds each at the rates that the distance allows.
+AT_A_DISTANCE = (("smtplib", 1, 40), ("nodemailer", 10, 800), ("embedded", 1, 150), ("embedded", 10, 1500))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +60,9 @@ def messages(bench: Bench, names: Sequence[str]) -> list[Row]:
                     samples.setdefault(contender.name, []).append(sample)
                 except MissingError as error:
                     missing[contender.name] = str(error)
-    return [
-        _row(bench, contender, samples) if contender.name in samples else
-        {"sender": contender.text, "messages": missing[contender.name]}
-        for contender in chosen
-    ]  # fmt: skip
+    for name, why in missing.items():
+        bench.say(f"not measured: {BY_NAME[name].text}: {why}")
+    return [_row(bench, contender, samples) for contender in chosen if contender.name in samples]
 
 
 def _share(bench: Bench, contender: Contender) -> int:
@@ -77,7 +73,7 @@ def _row(bench: Bench, contender: Contender, samples: dict[str, list[Sample]]) -
     share = _share(bench, contender)
     mine = _rates(bench, contender.name, samples)
     row: Row = {"sender": contender.text, "messages": share, "messages/s": round(median(mine)),
-                "lowest": round(min(mine)), "highest": round(max(mine))}  # fmt: skip
+                "from": round(min(mine)), "to": round(max(mine))}  # fmt: skip
     for peer in ("smtplib", "nodemailer", "smtp-source"):
         if peer in samples:
             others = _rates(bench, peer, samples)
@@ -97,18 +93,20 @@ def _known(values: Sequence[float | None], factor: float = 1.0) -> int | None:
 
 
 def distance(bench: Bench) -> list[Row]:
-    """A relay 20 ms away: round trips decide."""
+    """A relay 20 ms away: round trips decide. Ratios are to the peer with as many connections."""
     rows: list[Row] = []
+    peers: dict[int, float] = {}
     with far_away(bench.port, ROUND_TRIP, bench.folder) as port:
         for name, connections, most in AT_A_DISTANCE:
             count, contender = min(most, bench.messages), BY_NAME[name]
-            text = contender.text + (f", connections: {connections}" if connections else "")
-            bench.say(f"{ROUND_TRIP} ms away: {text}")
+            bench.say(f"{ROUND_TRIP} ms away, connections: {connections}: {contender.text}")
             with contextlib.suppress(MissingError):
                 sample = contender.send(bench.task(count, port=port, connections=connections))
-                milliseconds = sample.seconds / count * 1000
-                rows.append({"sender": text, "messages": count, "messages/s": count / sample.seconds,
-                             "round trips/message": milliseconds * (connections or 1) / ROUND_TRIP})  # fmt: skip
+                rate = count / sample.seconds
+                peer = peers.setdefault(connections, rate)
+                rows.append({"sender": contender.text, "connections": connections, "messages": count,
+                             "messages/s": rate, "round trips/message": 1000 / rate * connections / ROUND_TRIP,
+                             "× peer": rate / peer})  # fmt: skip
     return rows
 
 

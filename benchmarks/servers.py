@@ -56,10 +56,8 @@ def _durable_postgres() -> Iterator[str]:
         if programs is None:
             raise MissingError("no PostgreSQL server")
         options = ["-D", folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"]
-        subprocess.run(
-            [programs / "initdb", *options], check=True, stdout=subprocess.DEVNULL, **servers._as(folder)
-        )
+        subprocess.run([programs / "initdb", *options], check=True, stdout=subprocess.DEVNULL, **servers._as(folder))
         listening = ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]
-        command = [programs / "postgres", "-D", folder / "data", *listening, "-p"]
+        command: list[str | Path] = [programs / "postgres", "-D", folder / "data", *listening, "-p"]
         with servers._server(command, servers._postgres_answers, folder) as port:
             yield f"postgresql://postgres@127.0.0.1:{port}"

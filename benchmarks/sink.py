@@ -1,4 +1,4 @@
-"""An SMTP server that takes everything and keeps nothing: `python -m benchmarks.sink PORT`, where Postfix's is absent."""
+"""An SMTP server that keeps nothing, for want of Postfix's: `python -m benchmarks.sink PORT`."""
 
 import asyncio
 import contextlib

@@ -25,9 +25,9 @@ def machine(sink: str) -> str:
     """Where and when this was measured."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
     system = f"{platform.system()} {platform.release()} {platform.machine()}"
-    load = "load {:.1f} at the beginning".format(os.getloadavg()[0])
+    load = f"load {os.getloadavg()[0]:.1f} at the beginning"
     return (
-        f"{dt.date.today().isoformat()}: {os.cpu_count()} cores, {memory:.0f} GB, {system}, "
+        f"{dt.datetime.now().astimezone().date()}: {os.cpu_count()} cores, {memory:.0f} GB, {system}, "
         f"Python {platform.python_version()}; relay: {sink}; {load}."
     )
 

@@ -1,1 +1,1 @@
-"""Other ways to send the same letters: each a program that gets `HOST PORT LETTERS.json` and prints one line of JSON."""
+"""Other ways to send the same letters: programs that are given HOST PORT LETTERS.json and print a line of JSON."""
