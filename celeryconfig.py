@@ -31,7 +31,12 @@ worker_enable_remote_control = False
 broker_connection_retry_on_startup = True
 
 # A person who waits at `send` hears in seconds that the broker is away; a dead connection is noticed in half a minute.
-broker_transport_options = {"socket_connect_timeout": 5, "socket_keepalive": True, "health_check_interval": 30}
+broker_transport_options = {
+    "socket_connect_timeout": 5,
+    "socket_timeout": 10,
+    "socket_keepalive": True,
+    "health_check_interval": 30,
+}
 task_publish_retry_policy = {"max_retries": 2, "interval_start": 0.5, "interval_step": 0.5}
 
 # Schedules are counted in UTC, as the ledger's times are.

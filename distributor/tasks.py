@@ -4,8 +4,11 @@ A lost, doubled or late task changes nothing but timing. Settings that an admini
 celeryconfig.py; the broker's address comes from DISTRIBUTOR_BROKER.
 """
 
+import contextlib
 import os
+import socket
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,7 +27,9 @@ from distributor.i18n import _
 
 CONFIG = "celeryconfig.py"
 IDLE = 2.0
+EXPIRES = 60.0  # a bell that nobody heard by then: the schedule has rung since
 _running: set[Callable[[], None]] = set()
+_stopping = threading.Event()
 
 
 def make_app() -> Celery:
@@ -63,13 +68,22 @@ def deliver() -> None:
 
     One bell wakes one worker. Where there is more to do than for one, it wakes the next, and so on.
     """
+    if _stopping.is_set():
+        return  # a warm shutdown still runs what the worker had reserved
     with open_site(actor=worker()) as site:
         if delivering.is_work_for_two(site):
-            ring()
+            with contextlib.suppress(ConfigurationError):  # the broker is away: then it is one worker's work
+                ring()
         try:
-            delivering.deliver_due(site, idle=IDLE, on_start=_running.add)
+            delivering.deliver_due(site, idle=IDLE, on_start=_started)
         finally:
             _running.clear()
+
+
+def _started(stop: Callable[[], None]) -> None:
+    _running.add(stop)
+    if _stopping.is_set():
+        stop()
 
 
 @app.task(name="distributor.sweep")
@@ -86,28 +100,38 @@ def ring() -> None:
         ConfigurationError: the broker does not answer. What was opened is safe: the next sweep rings for it.
     """
     try:
-        deliver.delay()
+        deliver.apply_async(expires=EXPIRES)
     except OperationalError as error:
         message = _("the broker does not answer: {error}").format(error=error)
         remedy = _("check DISTRIBUTOR_BROKER and that Redis is running; `distributor doctor` tells more")
         raise ConfigurationError([Finding(Severity.ERROR, "broker", message, remedy=remedy)]) from error
 
 
-def work() -> None:
-    """Be a worker, with the schedule's clock in a thread beside it, until SIGTERM or Ctrl-C."""
+def work() -> int:
+    """Be a worker, with the schedule's clock in a thread beside it, until SIGTERM or Ctrl-C; returns the exit code."""
     # A thread and its memory: no schedule file is left in the working directory, no child outlives a killed worker.
     clock: Any = EmbeddedService(app, thread=True, scheduler_cls=Scheduler)
     clock.start()
-    name = f"distributor-{os.getpid()}@%h"
-    # Workers have nothing to tell one another: the ledger tells them all.
-    quiet = ("--without-gossip", "--without-mingle")
-    app.worker_main(["worker", "--loglevel=INFO", "--pool=threads", "--concurrency=1", "--hostname", name, *quiet])
+    # Workers have nothing to tell one another, the ledger tells them all: no gossip, no mingling, no heartbeat, which
+    # would keep a worker from stopping while the broker hangs.
+    made = app.Worker(
+        hostname=f"distributor-{os.getpid()}@{socket.gethostname()}",
+        loglevel="INFO",
+        pool_cls="threads",
+        concurrency=1,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+    )
+    made.start()
+    return int(made.exitcode or 0)
 
 
 @worker_ready.connect
 def _start(**_sender: Any) -> None:
     """Look at the ledger at once, whatever the broker remembers; and say if it is one that forgets."""
-    deliver.apply_async(expires=IDLE * 15)
+    with contextlib.suppress(ConfigurationError):  # the schedule rings again
+        ring()
     settings = configuration.load(configuration.find_site())
     if settings.broker and (check := broker_warning(settings.broker)):
         print(f"{check.message}\n    → {check.remedy}", file=sys.stderr)  # noqa: T201
@@ -116,5 +140,6 @@ def _start(**_sender: Any) -> None:
 @worker_shutting_down.connect
 def _stop(**_sender: Any) -> None:
     """A warm shutdown waits for the task; the task is told to finish what is in flight and give back the rest."""
+    _stopping.set()
     for stop in list(_running):
         stop()

@@ -228,6 +228,15 @@ def test_a_task_ends_when_nothing_was_due_for_a_while(site: Site, server: Wire) 
     assert all_rows(site.ledger, "SELECT count(*) FROM leases") == [(0,)]
 
 
+def test_a_task_takes_back_what_a_dead_worker_held(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it is at work no other task of its worker is: the schedule's sweep may come hours later."""
+    monkeypatch.setattr(delivering, "SWEEP_EVERY", 0.05)
+    open_sendable(site.ledger, 5)
+    ledgers.claimed(site.ledger, 2, seconds=-1)
+    deliver_due(site, idle=0.5)
+    assert states(site.ledger) == {State.SENT: 5}
+
+
 def test_a_task_can_be_stopped_from_another_thread(site: Site, server: Wire) -> None:
     server.on("mail", 0.02)
     open_sendable(site.ledger, 300)

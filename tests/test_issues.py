@@ -28,7 +28,14 @@ def states(site: Site, issue: str = "60") -> dict[str, int]:
     return counts
 
 
-@pytest.mark.parametrize("name", ["60", "60/1", "2026-4", "#1"])
+def test_each_of_two_issues_of_one_bulletin_has_a_name_of_its_own(site: Site) -> None:
+    assert site.send("--json").json["issue"]["ref"] == "60"
+    site.send("--again", "日期有误")
+    refs = [row["issue"]["ref"] for row in site.run("status", "--json").json["issues"]]
+    assert refs == ["60/2", "60/1"]
+
+
+@pytest.mark.parametrize("name", ["60", "60/1", "2026-4", "@1"])
 def test_an_issue_s_names(site: Site, name: str) -> None:
     site.send()
     assert site.run("report", name, "--json").json["issue"]["id"] == 1
@@ -39,7 +46,7 @@ def test_its_file_is_a_name_too(site: Site) -> None:
     assert site.run("report", site.bulletin, "--json").json["issue"]["id"] == 1
 
 
-@pytest.mark.parametrize("name", ["61", "2026-5", "#2", "60/2", "nothing.txt", "六十", "-1", ""])
+@pytest.mark.parametrize("name", ["61", "2026-5", "@2", "60/2", "nothing.txt", "六十", "-1", ""])
 def test_a_name_that_no_issue_has(site: Site, name: str) -> None:
     site.send()
     ran = site.run("report", "--", name)
@@ -60,7 +67,8 @@ def test_two_mastheads_with_one_number_are_listed(site: Site) -> None:
     assert ran.code == 2
     assert "园区工作简报" in ran.err
     assert "园区统计简报" in ran.err
-    assert site.run("report", "#2", "--json").json["issue"]["masthead"] == "园区统计简报"
+    assert site.run("report", "@2", "--json").json["issue"]["masthead"] == "园区统计简报"
+    assert {row["issue"]["ref"] for row in site.run("status", "--json").json["issues"]} == {"@1", "@2"}
 
 
 def test_put_off_letters_wait_and_the_next_attempt_is_told(site: Site) -> None:
@@ -76,6 +84,35 @@ def test_put_off_letters_wait_and_the_next_attempt_is_told(site: Site) -> None:
 def test_wait_says_how_long_to_wait(site: Site) -> None:
     site.setting(RELAY=NOWHERE, RETRY_FIRST=3000)
     assert site.send("--wait", "1").code == 4
+
+
+def test_waiting_ends_although_attempts_go_on(site: Site) -> None:
+    site.setting(RELAY=NOWHERE, RETRY_FIRST=1, RETRY_MOST=1)
+    assert site.send("--wait", "2").code == 4
+
+
+def test_the_same_bulletin_again_is_told_to_resume(waiting: Site) -> None:
+    ran = waiting.send()
+    assert ran.code == 2
+    assert "6 letters of it are still to be sent: `distributor resume 60`" in ran.err
+    assert "--again" not in ran.err
+
+
+def test_resend_to_nobody_sends_nothing_else_either(waiting: Site) -> None:
+    the_time_comes(waiting)
+    ran = waiting.run("resend", "60", "--missing", "--yes")
+    assert ran.code == 4
+    assert "nobody" in ran.err
+    assert waiting.letters() == []
+
+
+@pytest.mark.parametrize("act", [("pause", "60"), ("cancel", "60", "--yes")])
+def test_what_was_sent_cannot_be_held_or_stopped(site: Site, act: tuple[str, ...]) -> None:
+    site.send()
+    ran = site.run(*act)
+    assert ran.code == 2
+    assert "nothing of issue 60 is left to be sent" in ran.err
+    assert site.run("report", "60").code == 0
 
 
 def test_resume_delivers_what_was_put_off(waiting: Site) -> None:
@@ -162,7 +199,8 @@ def test_status_watch_ends_when_there_is_nothing_left_to_watch(site: Site) -> No
     assert site.run("status", "60", "--watch").code == 0
 
 
-def test_ctrl_c_leaves_everything_queued_and_resume_goes_on(site: Site) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_stopped_it_leaves_everything_queued_and_resume_goes_on(site: Site, number: signal.Signals) -> None:
     site.setting(RELAY=NOWHERE, RETRY_FIRST=3000, WAIT=9999)
     process = site.start("send", site.bulletin, "--yes")
     assert process.stderr is not None
@@ -171,7 +209,7 @@ def test_ctrl_c_leaves_everything_queued_and_resume_goes_on(site: Site) -> None:
         line = process.stderr.readline()
         assert line, said
         said += line
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _out, err = process.communicate(timeout=60)
     assert process.returncode == 4, err
     assert "resume 60" in err

@@ -258,7 +258,7 @@ def test_another_group_of_the_same_bulletin_needs_no_reason_and_has_its_own_name
     assert second.ref == "60/2"
     with pytest.raises(AlreadyOpenedError) as refused:
         open_to(ledger, [candidate(1), candidate(2, group=GroupName.MEMBERS)], new_issue(uid="3"))
-    assert [issue.ref for issue in refused.value.earlier] == ["60", "60/2"]
+    assert [issue.ref for issue in refused.value.earlier] == ["60/1", "60/2"]
 
 
 def at_once(database: Database, reason: str | None) -> list[IssueRecord | AlreadyOpenedError]:

@@ -86,7 +86,7 @@ def test_the_same_bulletin_goes_to_a_group_once(site: Site) -> None:
     site.send()
     again = site.send()
     assert again.code == 2
-    assert "sent before" in again.err
+    assert "opened before" in again.err
     assert "--again" in again.err
     assert len(site.letters()) == 6
 
@@ -109,7 +109,7 @@ def test_again_with_a_reason_opens_60_2_and_60_means_the_newest(site: Site) -> N
     assert shown.json["issue"]["ref"] == "60/2"
     assert shown.json["issue"]["again_reason"] == "日期有误"
     assert "60/2" in shown.err
-    assert site.run("report", "60/1", "--json").json["issue"]["ref"] == "60"
+    assert site.run("report", "60/1", "--json").json["issue"]["ref"] == "60/1"
 
 
 def test_the_groups_of_one_bulletin_can_be_sent_one_after_the_other(site: Site) -> None:
@@ -292,6 +292,25 @@ def test_a_list_changed_after_opening_changes_nothing(site: Site) -> None:
     ran = site.run("resume", "60")
     assert ran.code == 0, ran.err
     assert sorted(map(address_of, site.letters())) == ALL
+
+
+def test_an_outbox_that_cannot_be_made_is_found_before_anything_is_opened(site: Site) -> None:
+    (site.folder / "outbox").touch()
+    ran = site.send()
+    assert ran.code == 3
+    assert "outbox" in ran.err
+    assert site.run("status", "--json").json["issues"] == []
+
+
+def test_a_broker_without_celeryconfig_is_found_before_anything_is_opened(site: Site) -> None:
+    (site.folder / "celeryconfig.py").unlink()
+    site.setting(BROKER="redis://127.0.0.1:1/0")
+    process = site.start("send", site.bulletin, "--yes")
+    _out, err = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert "celeryconfig.py" in err
+    site.setting(BROKER="")
+    assert site.run("status", "--json").json["issues"] == []
 
 
 def test_help_names_the_exit_codes() -> None:

@@ -14,6 +14,7 @@ import pytest
 import redis
 
 from tests.sites import Site, address_of
+from tests.smtpd import Smtpd
 
 SECONDS = 60
 
@@ -72,6 +73,24 @@ def test_two_workers_deliver_each_letter_once(workplace: Site) -> None:
     assert ran.code == 0, ran.err
     assert {group["group"]: group["letters"] for group in ran.json["groups"]} == {"送": 700, "发": 200}
     assert written_to(workplace) == Counter({f"office@unit{number}.example.org": 1 for number in range(900)})
+
+
+def test_told_to_stop_a_busy_worker_gives_back_what_it_has_not_sent(workplace: Site, smtpd: Smtpd) -> None:
+    """Whatever bells it has reserved: no letter leaves after it was told."""
+    smtpd.on("dot", 0.02)
+    workplace.setting(RELAY=f"smtp://{smtpd.relay}")
+    workplace.write_list({"有关部门": many(1500), "各会员单位": {"丙公司": ["c@gamma.example.com"]}})
+    assert workplace.send("--no-wait", "--group", "送").code == 0
+    with worker(workplace) as process:
+        until(lambda: len(smtpd.accepted) > 20)
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+    assert process.returncode == 0
+    sent = len(smtpd.accepted)
+    assert sent < 1500
+    assert len(set(smtpd.accepted)) == sent
+    (row,) = workplace.run("status", "60", "--json").json["issues"]
+    assert row["groups"][0]["states"] == {"queued": 1500 - sent, "sent": sent}
 
 
 def test_no_wait_leaves_at_once_and_the_workers_deliver(workplace: Site) -> None:

@@ -11,11 +11,17 @@ from distributor.i18n import _
 
 
 def tasks_of(site: Path) -> ModuleType:
-    """distributor.tasks with the Celery app of *site*."""
+    """distributor.tasks with the Celery app of *site*.
+
+    Raises:
+        ConfigurationError: the app cannot be made.
+    """
     # The app is made while its module is imported, as `celery -A` wants it; only so does --site reach it.
     os.environ["DISTRIBUTOR_SITE"] = str(site)
-    from distributor import tasks  # noqa: PLC0415
-
+    try:
+        from distributor import tasks  # noqa: PLC0415
+    except SystemExit as error:
+        raise ConfigurationError(str(error)) from None
     return tasks
 
 

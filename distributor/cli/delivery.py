@@ -1,11 +1,19 @@
 """From an open issue to its account: deliver or watch, then say what became of everybody. For send, resume, resend."""
 
+import contextlib
+import math
+from collections.abc import Iterator
 from dataclasses import replace
+from time import monotonic
 from typing import Any
+
+import click
 
 from distributor.cli import accounts, bell, output
 from distributor.cli.progress import Watch
+from distributor.delivery.ledger.queries import Progress
 from distributor.delivery.model.records import IssueRecord
+from distributor.delivery.model.states import State
 from distributor.distribution import delivering, issues
 from distributor.distribution.delivering import Ending, Watched
 from distributor.distribution.site import Site
@@ -18,6 +26,22 @@ def deliver_and_tell(site: Site, issue: IssueRecord, *, as_json: bool, others: b
 
     *others*: also what is due of other issues, if it is this process that delivers.
     """
+    with telling_if_stopped(issue):
+        return _deliver_and_tell(site, issue, as_json=as_json, others=others)
+
+
+@contextlib.contextmanager
+def telling_if_stopped(issue: IssueRecord) -> Iterator[None]:
+    """From the opening on, a Ctrl-C that nobody waits for must not say that nothing was done."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        text = _("Stopped. Issue {ref} is open: `distributor status {ref}` tells how far it is, `resume` goes on.")
+        output.say("\n" + text.format(ref=issue.ref), bold=True)
+        raise click.exceptions.Exit(accounts.STILL_WAITING) from None
+
+
+def _deliver_and_tell(site: Site, issue: IssueRecord, *, as_json: bool, others: bool) -> int:
     watched = _deliver(site, issue)
     if others and site.settings.broker is None and watched.ending is not Ending.STOPPED:
         _deliver_others(site, issue)
@@ -51,10 +75,28 @@ def _deliver(site: Site, issue: IssueRecord) -> Watched:
         try:
             if site.settings.broker is None:
                 return delivering.deliver(site, issue, watch)
-            return delivering.watch_workers(site, issue, watch)
+            return delivering.watch_workers(site, issue, _Impatient(watch))
         except KeyboardInterrupt:
             # Before or after the part in which signals are waited for; the ledger is right at any moment.
             return Watched(Ending.STOPPED, delivering.look(site, issue, watch))
+
+
+class _Impatient:
+    """Passes on each Progress; after a while without a worker it asks, once, whether there is one."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.watch = watch
+        self._asks_at = monotonic() + 10
+
+    def __call__(self, progress: Progress) -> None:
+        self.watch(progress)
+        if progress.count(State.QUEUED) < progress.total:
+            self._asks_at = math.inf
+        if monotonic() >= self._asks_at:
+            self._asks_at = math.inf
+            output.say(
+                _("No worker has taken a letter yet. Is `distributor worker` running, with this ledger and broker?")
+            )
 
 
 def _say_ending(site: Site, account: Account, watched: Watched) -> None:

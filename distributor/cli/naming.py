@@ -16,6 +16,6 @@ def find_issue(site: Site, name: str) -> IssueRecord:
     found = issues.find(site, name)
     if found.others:
         text = _("{name} means the newest, {ref}; before it there were: {others}")
-        others = ", ".join(f"{other.ref} (#{other.id})" for other in found.others)
+        others = ", ".join(f"{other.ref} (@{other.id})" for other in found.others)
         output.say(text.format(name=name, ref=found.issue.ref, others=others))
     return found.issue

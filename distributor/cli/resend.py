@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from distributor.cli import output
+from distributor.cli import accounts, output
 from distributor.cli.asking import ask
 from distributor.cli.delivery import deliver_and_tell
 from distributor.cli.naming import find_issue
@@ -42,9 +42,13 @@ def resend(site_name: str | None, issue: str, which: str | None, reason: str, ye
         found = find_issue(site, issue)
         issues.refuse_cancelled(site, found)
         count = _missing(site, found, yes=yes) if which == _MISSING else _again(site, found, which, reason, yes=yes)
-        if not count:
-            output.say(_("There is nobody to send issue {ref} to.").format(ref=found.ref))
-        return deliver_and_tell(site, found, as_json=as_json)
+        if count:
+            return deliver_and_tell(site, found, as_json=as_json)
+        output.say(_("There is nobody to send issue {ref} to.").format(ref=found.ref))
+        account = issues.account_of(site, found)
+        if as_json:
+            output.put_json(accounts.document(account) | {"schema": "distributor.send/1"})
+        return accounts.outcome(account)
 
 
 def _again(site: Site, issue: IssueRecord, which: str, reason: str, *, yes: bool) -> int:

@@ -5,9 +5,11 @@ import click
 from distributor.cli import output
 from distributor.cli.delivery import deliver_and_tell, waiting_at_most
 from distributor.cli.naming import find_issue
+from distributor.delivery.ledger.queries import Progress
+from distributor.delivery.model.states import State
 from distributor.distribution import issues
 from distributor.distribution.site import open_site
-from distributor.i18n import _
+from distributor.i18n import _, ngettext
 
 
 @click.command(
@@ -26,4 +28,15 @@ def resume(site_name: str | None, issue: str, wait: int | None, as_json: bool) -
         found = find_issue(site, issue)
         if issues.resume(site, found):
             output.say(_("Issue {ref} is open again.").format(ref=found.ref))
+        _say_what_is_held(issues.progress_of(site, found)[1])
         return deliver_and_tell(site, found, as_json=as_json)
+
+
+def _say_what_is_held(progress: Progress) -> None:
+    if held := progress.count(State.CLAIMED, State.HANDING_OVER):
+        text = ngettext(
+            "{n} letter is in the hands of another process. If that has ended, it comes back within a minute.",
+            "{n} letters are in the hands of another process. If that has ended, they come back within a minute.",
+            held,
+        )
+        output.say(text.format(n=held))

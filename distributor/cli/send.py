@@ -8,9 +8,9 @@ import click
 
 from distributor.cli import bell, output, planned
 from distributor.cli.asking import ask
-from distributor.cli.delivery import deliver_and_tell, waiting_at_most
+from distributor.cli.delivery import deliver_and_tell, telling_if_stopped, waiting_at_most
 from distributor.delivery.model.records import IssueRecord
-from distributor.distribution import issues, opening, planning, proving
+from distributor.distribution import delivering, issues, opening, planning, proving
 from distributor.distribution.planning import Plan
 from distributor.distribution.proving import Test
 from distributor.distribution.site import Site, open_site
@@ -52,7 +52,7 @@ def _given(_ctx: click.Context, _parameter: click.Parameter, reason: str | None)
         "distributor.test/1."
     )
 )
-@click.argument("bulletin", metavar="BULLETIN", type=click.Path(path_type=Path))
+@click.argument("bulletin", metavar="BULLETIN", type=click.Path(path_type=Path, readable=False))
 @click.option(
     "--group",
     "groups",
@@ -90,11 +90,21 @@ def send(site_name: str | None, /, **options: Any) -> int:
             _say_what_else_is_due(site)
             if wish.dry_run:
                 return _stop_here(site, plan, wish)
+            _check_way_out(site)
             ask(_question(plan), yes=wish.yes)
             issue = opening.open_issue(site, plan, again=wish.again, attach=wish.attach)
         if wish.no_wait:
-            return _leave_to_workers(site, issue, wish)
+            with telling_if_stopped(issue):
+                return _leave_to_workers(site, issue, wish)
         return deliver_and_tell(site, issue, as_json=wish.as_json, others=True)
+
+
+def _check_way_out(site: Site) -> None:
+    """Before anything is opened; what comes later leaves an open issue behind."""
+    if site.settings.broker is not None:
+        bell.tasks_of(site.settings.site)
+    else:
+        delivering.check_way_out(site)
 
 
 def _question(plan: Plan) -> str:

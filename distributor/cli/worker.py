@@ -24,15 +24,15 @@ log = logging.getLogger(__name__)
     )
 )
 @click.pass_obj
-def worker(site_name: str | None) -> None:
+def worker(site_name: str | None) -> int:
     with open_site(site_name, actor=this_worker()) as site:
         _say_where_letters_go(site)
         if site.settings.broker is not None:
-            tasks_of(site.settings.site).work()
-            return
+            return int(tasks_of(site.settings.site).work())
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
         output.say(_("No broker is set: looking at the ledger for whatever is due. Ctrl-C stops."))
         delivering.work(site, _log_sweep)
+        return 0
 
 
 def _say_where_letters_go(site: Site) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import math
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from distributor.delivery.ledger.claims import Swept
 from distributor.delivery.ledger.queries import Progress
 from distributor.delivery.model.channel import Channel
 from distributor.delivery.model.records import IssueRecord, IssueState
+from distributor.delivery.model.states import State
 from distributor.distribution.site import Site, mail_channel, worker
 from distributor.errors import LedgerError
 from distributor.settings import Settings
@@ -26,6 +28,7 @@ log = logging.getLogger(__name__)
 LOOK_EVERY = 0.2
 SWEEP_EVERY = 30.0
 PATIENCE = 60.0
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Ending(StrEnum):
@@ -46,15 +49,19 @@ class Watched:
     progress: Progress
 
 
-def ending(issue: IssueRecord, progress: Progress, now_us: int, wait: int) -> Ending | None:
-    """Whether there is nothing to wait for: pure. *now_us* µs since 1970 UTC, *wait* seconds."""
+def ending(issue: IssueRecord, progress: Progress, since_us: float, wait: int) -> Ending | None:
+    """Whether there is nothing to wait for: pure.
+
+    *wait* seconds are counted from *since_us*, µs since 1970 UTC: when there was first nothing to do but to wait
+    (infinity: not yet).
+    """
     if progress.unsettled == 0:
         return Ending.SETTLED
     if issue.state is IssueState.PAUSED:
         return Ending.PAUSED
     if issue.state is IssueState.CANCELLED:
         return Ending.CANCELLED
-    later = progress.next_attempt is None or progress.next_attempt.timestamp() * 1e6 > now_us + wait * 1e6
+    later = progress.next_attempt is None or progress.next_attempt.timestamp() * 1e6 > since_us + wait * 1e6
     return Ending.WAITING if progress.waiting == progress.unsettled and later else None
 
 
@@ -117,6 +124,7 @@ class _Watching:
         self.progress = Progress({}, None)
         self.pause = LOOK_EVERY
         self._seen_at = monotonic()
+        self._since = math.inf
 
     def look(self) -> Ending | None:
         """Why there is nothing more to wait for; None: there is, or the ledger was away for a moment.
@@ -127,7 +135,7 @@ class _Watching:
         started = monotonic()
         try:
             self.progress = look(self.site, self.issue, self.watch)
-            why = _ending_now(self.site, self.issue, self.progress)
+            why = self._ending()
         except LedgerError as error:
             if monotonic() - self._seen_at > PATIENCE:
                 raise
@@ -137,19 +145,19 @@ class _Watching:
         self.pause = max(LOOK_EVERY, 9 * (self._seen_at - started))
         return why
 
+    def _ending(self) -> Ending | None:
+        (current,) = queries.find_issues(self.site.ledger, issue_id=self.issue.id)
+        if self._since == math.inf and self.progress.count(State.DEFERRED) == self.progress.unsettled:
+            with self.site.ledger.read() as connection:
+                self._since = self.site.ledger.clock(connection)
+        return ending(current, self.progress, self._since, self.site.settings.wait)
+
 
 def look(site: Site, issue: IssueRecord, watch: Callable[[Progress], None]) -> Progress:
     """The issue's progress now, shown to *watch*."""
     progress = queries.progress(site.ledger, issue.id)
     watch(progress)
     return progress
-
-
-def _ending_now(site: Site, issue: IssueRecord, progress: Progress) -> Ending | None:
-    (current,) = queries.find_issues(site.ledger, issue_id=issue.id)
-    with site.ledger.read() as connection:
-        now = site.ledger.clock(connection)
-    return ending(current, progress, now, site.settings.wait)
 
 
 def deliver_due(
@@ -169,7 +177,18 @@ async def _deliver_due(
     engine = make_engine(site, channel)
     loop = asyncio.get_running_loop()
     on_start(lambda: _stop_from_outside(loop, engine.stop))
-    await engine.run(idle=idle)
+    # The schedule's own sweep waits behind this task, which may take hours.
+    await _sweeping(site, asyncio.create_task(engine.run(idle=idle)), lambda _swept: None)
+
+
+def check_way_out(site: Site) -> None:
+    """Make sure, before an issue is opened, that letters can leave this process: CA file, sink and outbox.
+
+    Raises:
+        ConfigurationError: they cannot.
+    """
+    with mail_channel(site.settings):
+        pass
 
 
 def is_anything_due(site: Site) -> bool:
@@ -196,12 +215,16 @@ def work(site: Site, on_sweep: Callable[[Swept], None]) -> None:
 async def _work(site: Site, channel: Channel, on_sweep: Callable[[Swept], None]) -> None:
     engine = make_engine(site, channel)
     with _stopped_by_signals(engine.stop):
-        running = asyncio.create_task(engine.run())
-        while not running.done():
-            if (swept := await asyncio.to_thread(_sweep_if_possible, site)) is not None:
-                on_sweep(swept)
-            await asyncio.wait([running], timeout=SWEEP_EVERY)
-        await running
+        await _sweeping(site, asyncio.create_task(engine.run()), on_sweep)
+
+
+async def _sweeping(site: Site, running: "asyncio.Task[None]", on_sweep: Callable[[Swept], None]) -> None:
+    """Wait for *running*; sweep at once, and now and then."""
+    while not running.done():
+        if (swept := await asyncio.to_thread(_sweep_if_possible, site)) is not None:
+            on_sweep(swept)
+        await asyncio.wait([running], timeout=SWEEP_EVERY)
+    await running
 
 
 def sweep(site: Site) -> Swept:
@@ -233,19 +256,18 @@ def retry_policy(settings: Settings) -> RetryPolicy:
 @contextlib.contextmanager
 def _stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOPPING:
         loop.add_signal_handler(number, stop.set)
     try:
         yield
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in STOPPING:
             loop.remove_signal_handler(number)
 
 
 @contextlib.contextmanager
 def _setting_on_signals(stopped: threading.Event) -> Iterator[None]:
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in numbers}
+    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in STOPPING}
     try:
         yield
     finally:

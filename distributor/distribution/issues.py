@@ -10,7 +10,7 @@ from pathlib import Path
 
 from distributor.bulletin import reader
 from distributor.bulletin.model import Bulletin
-from distributor.delivery.ledger import acts, opening, queries
+from distributor.delivery.ledger import acts, gaps, opening, queries
 from distributor.delivery.ledger.opening import NewLetter
 from distributor.delivery.ledger.queries import FrozenLetter, Progress
 from distributor.delivery.ledger.staging import Recipient, Staging
@@ -28,10 +28,11 @@ from distributor.recipients.model import GroupName
 from distributor.render.letter import render_letter
 from distributor.render.message import Attachment, compile_letter
 from distributor.report.account import Account, Tally, account
+from distributor.report.standing import Standing, standing
 
 FAILED = (State.FAILED, State.BOUNCED)
 UNCERTAIN = (State.UNCERTAIN,)
-_REF = re.compile(r"(?:#(?P<id>\d+)|(?P<year>\d{4})-(?P<number>\d+)|(?P<total>\d+))(?:/(?P<sequence>\d+))?")
+_REF = re.compile(r"(?:@(?P<id>\d+)|(?P<year>\d{4})-(?P<number>\d+)|(?P<total>\d+))(?:/(?P<sequence>\d+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Found:
 
 
 def find(site: Site, name: str) -> Found:
-    """The issue called *name*: total number (60, 60/2), year-number (2019-4), #id, or the bulletin's file.
+    """The issue called *name*: total number (60, 60/2), year-number (2019-4), @id, or the bulletin's file.
 
     Raises:
         NotFoundError: no issue has that name, or issues of several mastheads have it; the choices are listed.
@@ -74,16 +75,16 @@ def _matches(site: Site, name: str) -> list[IssueRecord]:
 
 
 def _unknown(site: Site, name: str) -> Finding:
-    known = ", ".join(issue.ref for issue in recent(site)[:5])
+    known = ", ".join(f"{issue.ref} 《{issue.masthead}》" for issue in recent(site)[:5])
     message = _("there is no issue {name!r}").format(name=name)
     remedy = _("known issues: {known}").format(known=known) if known else _("nothing has been sent from this site yet")
     return Finding(Severity.ERROR, "no-issue", message, remedy=remedy)
 
 
 def _ambiguous(name: str, matches: Sequence[IssueRecord]) -> Finding:
-    choices = "; ".join(f"#{issue.id} {issue.masthead} ({issue.opened_at:%Y-%m-%d})" for issue in matches)
+    choices = "; ".join(f"@{issue.id} 《{issue.masthead}》 ({issue.opened_at:%Y-%m-%d})" for issue in matches)
     message = _("{name} may mean several issues: {choices}").format(name=name, choices=choices)
-    return Finding(Severity.ERROR, "ambiguous-issue", message, remedy=_("name one of them by its #number"))
+    return Finding(Severity.ERROR, "ambiguous-issue", message, remedy=_("name one of them by its @number"))
 
 
 def recent(site: Site) -> list[IssueRecord]:
@@ -99,6 +100,17 @@ def overview(site: Site) -> list[tuple[IssueRecord, Progress]]:
 def progress_of(site: Site, issue: IssueRecord) -> tuple[IssueRecord, Progress]:
     """*issue* as it is now, and its progress."""
     return _current(site, issue), queries.progress(site.ledger, issue.id)
+
+
+def standing_of(site: Site, issue: IssueRecord, progress: Progress) -> Standing:
+    """How *issue* stands with *progress*: complete if and only if its account has everybody."""
+    counts = progress.by_state()
+    stands = standing(issue.state, counts)
+    if stands is Standing.INCOMPLETE:
+        stands = standing(issue.state, counts, replaced=gaps.replaced(site.ledger, issue.id))
+    if stands is Standing.COMPLETE and gaps.left_out(site.ledger, issue.id):
+        return Standing.INCOMPLETE
+    return stands
 
 
 def unsettled(site: Site) -> list[IssueRecord]:
@@ -120,8 +132,9 @@ def pause(site: Site, issue: IssueRecord, reason: str) -> None:
     """Stop sending *issue* until it is resumed; what is being handed over runs out.
 
     Raises:
-        RefusedError: it is not open.
+        RefusedError: it is not open, or nothing of it is left to be sent.
     """
+    _refuse_settled(site, issue)
     if not acts.pause(site.ledger, issue.id, actor=site.actor, reason=reason):
         raise _wrong_state(site, issue)
 
@@ -143,8 +156,9 @@ def cancel(site: Site, issue: IssueRecord, reason: str) -> int:
     """Never send what is left of *issue*; returns how many deliveries that stopped.
 
     Raises:
-        RefusedError: it is cancelled already.
+        RefusedError: it is cancelled already, or nothing of it is left to be sent.
     """
+    _refuse_settled(site, issue)
     stopped = acts.cancel(site.ledger, issue.id, actor=site.actor, reason=reason)
     if stopped is None:
         raise _wrong_state(site, issue)
@@ -209,7 +223,7 @@ def missing(site: Site, issue: IssueRecord) -> Iterator[Missing]:
     roster = loader.load(site.settings.recipients)
     resolution = resolve_routing(bulletin, roster, only=groups, allow_unresolved=bool(issue.unresolved))
     letters = {name: _supplementary(site, issue, bulletin, letter, source) for name, letter in frozen.items()}
-    with Staging(resolution.candidates()) as staging:
+    with Staging.of(resolution) as staging:
         staging.discard(queries.address_keys(site.ledger, issue.id))
         if faults := list(unsendable(site.settings, staging)):
             raise InputError(faults)
@@ -247,6 +261,15 @@ def refuse_cancelled(site: Site, issue: IssueRecord) -> None:
     """Raises RefusedError if *issue* is cancelled."""
     if _current(site, issue).state is IssueState.CANCELLED:
         raise _wrong_state(site, issue)
+
+
+def _refuse_settled(site: Site, issue: IssueRecord) -> None:
+    """What was sent cannot be called back; and an issue cancelled for nothing could not be sent to those it missed."""
+    current, progress = progress_of(site, issue)
+    if current.state is IssueState.OPEN and not progress.unsettled:
+        message = _("nothing of issue {ref} is left to be sent").format(ref=current.ref)
+        remedy = _("`distributor report {ref}` tells what became of it").format(ref=current.ref)
+        raise RefusedError([Finding(Severity.ERROR, "settled", message, remedy=remedy)])
 
 
 def _wrong_state(site: Site, issue: IssueRecord) -> RefusedError:

@@ -8,15 +8,16 @@ from pathlib import Path
 
 from distributor.bulletin.model import Bulletin
 from distributor.delivery.ledger import opening as ledger
+from distributor.delivery.ledger import queries
 from distributor.delivery.ledger.opening import AlreadyOpenedError, NewIssue, NewLetter
 from distributor.delivery.ledger.queries import moment
 from distributor.delivery.ledger.staging import Recipient
-from distributor.delivery.model.records import IssueRecord
+from distributor.delivery.model.records import IssueRecord, IssueState
 from distributor.distribution.frozen import freeze, sha256
 from distributor.distribution.planning import Plan, merge_fields
 from distributor.distribution.site import Site
 from distributor.errors import Finding, InputError, Place, RefusedError, Severity
-from distributor.i18n import _
+from distributor.i18n import _, ngettext
 from distributor.recipients.model import Group, GroupName
 from distributor.render.letter import render_letter
 from distributor.render.message import Attachment, Headers, compile_letter
@@ -156,11 +157,21 @@ def read_attachments(paths: Iterable[Path]) -> list[Attachment]:
 
 def _refused(earlier: list[IssueRecord], site: Site) -> RefusedError:
     newest = earlier[-1]
-    message = _("this bulletin was sent before: issue {ref}, opened {when} by {who}").format(
+    message = _("this bulletin was opened before: issue {ref}, {when}, by {who}").format(
         ref=newest.ref,
         when=newest.opened_at.astimezone(site.settings.timezone).strftime("%Y-%m-%d %H:%M"),
         who=newest.opened_by,
     )
+    waiting = queries.progress(site.ledger, newest.id).unsettled
+    if waiting and newest.state is not IssueState.CANCELLED:
+        text = ngettext(
+            "{n} letter of it is still to be sent: `distributor resume {ref}` goes on with it",
+            "{n} letters of it are still to be sent: `distributor resume {ref}` goes on with them",
+            waiting,
+        )
+        return RefusedError(
+            [Finding(Severity.ERROR, "sent-before", message, remedy=text.format(n=waiting, ref=newest.ref))]
+        )
     remedy = _(
         "see `distributor report {ref}`; to reach only those it has missed: `distributor resend {ref} --missing`; "
         "to send it to everybody once more: --again REASON"

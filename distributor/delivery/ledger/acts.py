@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from distributor.delivery.ledger.claims import given_back
 from distributor.delivery.ledger.database import Database
-from distributor.delivery.ledger.schema import deliveries, events, issues
+from distributor.delivery.ledger.schema import deliveries, events, issues, waiting
 from distributor.delivery.model.records import Actor, IssueState
 from distributor.delivery.model.states import RESENDABLE, Event, State, sources
 
@@ -49,12 +49,15 @@ def resume(database: Database, issue_id: int, *, actor: Actor) -> bool:
 
 
 def hasten(database: Database, issue_id: int, *, actor: Actor) -> int:
-    """Make the deferred deliveries of the issue due now, as a person who mended something wants; returns how many."""
+    """Make what waits of the issue due now, as a person who mended something wants; returns how many.
+
+    What is queued is due already, unless the clock was set back.
+    """
     with database.write() as connection:
         now = database.alone(connection)
         update = deliveries.update().where(
             deliveries.c.issue_id == issue_id,
-            deliveries.c.state == State.DEFERRED.value,
+            waiting,
             sa.or_(deliveries.c.next_attempt.is_(None), deliveries.c.next_attempt > now),
         )
         hastened = connection.execute(update.values(next_attempt=now)).rowcount

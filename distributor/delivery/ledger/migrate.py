@@ -23,11 +23,21 @@ def ready(database: Database) -> None:
     if found == HEAD:
         return
     if database.dialect == "sqlite":
+        if found is None and is_foreign(database):
+            message = _("this database holds other tables, and is no ledger")
+            finding = Finding(Severity.ERROR, "foreign-ledger", message, remedy=_("check DISTRIBUTOR_LEDGER"))
+            raise LedgerError([finding])
         upgrade(database)
         return
     message = _("the ledger's tables are not those of this version")
     remedy = _("run `distributor ledger upgrade` once")
     raise LedgerError([Finding(Severity.ERROR, "ledger-old", message, remedy=remedy)])
+
+
+def is_foreign(database: Database) -> bool:
+    """Whether there are tables, and none of ours."""
+    with database.read() as connection:
+        return bool(sa.inspect(connection).get_table_names())
 
 
 def version(database: Database) -> str | None:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from distributor.delivery.ledger.database import Database
-from distributor.delivery.ledger.queries import issue_from, last_id
+from distributor.delivery.ledger.queries import issue_from, issue_query, last_id
 from distributor.delivery.ledger.schema import attachments, deliveries, events, issues, letters, omitted, served
 from distributor.delivery.ledger.staging import Recipient, Staging
 from distributor.delivery.model.records import Actor, IssueRecord, IssueState
@@ -72,7 +72,7 @@ def earlier_issues(connection: Connection, issue: NewIssue, groups: set[str]) ->
     """Issues of the same bulletin (same bytes, or same masthead and numbers) that went to one of *groups*."""
     same = sa.or_(issues.c.content_sha256 == issue.content_sha256, _same_name(issue))
     has_group = sa.exists().where(letters.c.issue_id == issues.c.id, letters.c.group_name.in_(groups))
-    rows = connection.execute(sa.select(issues).where(same, has_group).order_by(issues.c.id))
+    rows = connection.execute(issue_query().where(same, has_group).order_by(issues.c.id))
     return [issue_from(row) for row in rows]
 
 
@@ -100,7 +100,7 @@ def open_issue(
         freeze.omitted(staging, issue.unresolved)
         freeze.attachments(issue.attachments)
         freeze.event("opened", issue.opened_by, {"deliveries": count, "again": issue.again_reason})
-        found = connection.execute(sa.select(issues).where(issues.c.id == row["id"])).one()
+        found = connection.execute(issue_query().where(issues.c.id == row["id"])).one()
         return issue_from(found)
 
 

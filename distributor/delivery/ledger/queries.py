@@ -100,8 +100,25 @@ def last_id(connection: Connection, table: sa.Table) -> int:
     return int(connection.execute(sa.select(sa.func.max(table.c.id))).scalar() or 0)
 
 
+def issue_query() -> sa.Select[Any]:
+    """Issues, with what issue_from needs; whether other issues share a name decides how each is called."""
+    kept = [column for column in issues.c if column.name not in {"content", "sources"}]
+    other = issues.alias()
+    same_name = sa.and_(
+        other.c.id != issues.c.id,
+        other.c.total_number.is_not_distinct_from(issues.c.total_number),
+        sa.or_(
+            issues.c.total_number.is_not(None),
+            sa.and_(other.c.number == issues.c.number, other.c.year == issues.c.year),
+        ),
+    )
+    repeated = sa.exists().where(same_name, other.c.masthead == issues.c.masthead)
+    ambiguous = sa.exists().where(same_name, other.c.masthead != issues.c.masthead)
+    return sa.select(*kept, repeated.label("repeated"), ambiguous.label("ambiguous"))
+
+
 def issue_from(row: Row[Any]) -> IssueRecord:
-    """An issues row as a record."""
+    """A row of issue_query() as a record."""
     return IssueRecord(
         id=row.id,
         uid=row.uid,
@@ -123,6 +140,8 @@ def issue_from(row: Row[Any]) -> IssueRecord:
         state_by=row.state_by,
         again_reason=row.again_reason,
         unresolved=tuple(json.loads(row.unresolved)),
+        repeated=bool(row.repeated),
+        ambiguous=bool(row.ambiguous),
     )
 
 
@@ -145,7 +164,7 @@ def find_issues(
         "content_sha256": content_sha256,
         "id": issue_id,
     }
-    query = sa.select(issues).order_by(issues.c.id.desc())
+    query = issue_query().order_by(issues.c.id.desc())
     for name, value in wanted.items():
         if value is not None:
             query = query.where(issues.c[name] == value)
@@ -188,7 +207,7 @@ def unsettled_issues(database: Database) -> list[IssueRecord]:
     is_waiting = sa.exists().where(waiting, deliveries.c.issue_id == issues.c.id)
     is_in_hand = issues.c.id.in_(sa.select(deliveries.c.issue_id).where(deliveries.c.lease_id.is_not(None)))
     query = (
-        sa.select(issues)
+        issue_query()
         .where(sa.or_(is_waiting, is_in_hand), issues.c.state != IssueState.CANCELLED.value)
         .order_by(issues.c.id)
     )

@@ -6,12 +6,12 @@ is locked while a person reads the numbers, and both kinds of ledger are fed fro
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Self
 
-from distributor.recipients.model import Candidate, GroupName
+from distributor.recipients.model import Candidate, GroupName, Printed, Resolution
 
 _CHUNK = 10_000
 _SCHEMA = """
@@ -23,6 +23,7 @@ CREATE TABLE serves (
   recipient INTEGER NOT NULL, audience TEXT NOT NULL, unit TEXT NOT NULL, contact TEXT NOT NULL, role TEXT,
   UNIQUE (recipient, unit, contact)
 );
+CREATE TABLE elsewhere (address TEXT NOT NULL, group_name TEXT NOT NULL);
 CREATE TABLE omitted (
   key TEXT NOT NULL, group_name TEXT NOT NULL, name TEXT NOT NULL, unit TEXT NOT NULL, address TEXT NOT NULL,
   why TEXT NOT NULL, detail TEXT NOT NULL,
@@ -33,6 +34,12 @@ _RECIPIENT = """
 INSERT INTO recipient (key, group_name, reached_as, email, fields) VALUES (?1, ?2, ?2, ?3, ?4)
 ON CONFLICT (key) DO UPDATE SET reached_as = reached_as || '+' || excluded.group_name
 WHERE instr(reached_as, excluded.group_name) = 0
+"""
+# An imprint separates names by 、, so that no audience's name has it.
+_SERVES = """
+INSERT INTO serves SELECT id, ?1, ?2, ?3, ?4 FROM recipient WHERE key = ?5
+ON CONFLICT (recipient, unit, contact) DO UPDATE SET audience = audience || '、' || excluded.audience
+WHERE instr('、' || audience || '、', '、' || excluded.audience || '、') = 0
 """
 _SHARED = """
 SELECT id FROM recipient WHERE reached_as <> group_name
@@ -57,20 +64,24 @@ class StagedGroup:
 class SharedAddress:
     """One address that several lines of the list name: *serves* and *disabled* as ``unit contact``.
 
-    *groups* are those it is reached by; it gets the letter of the first, *group*. A *disabled* contact gets no letter,
-    but its mailbox does, for the others that it serves.
+    *groups* are those it is reached by, through *audiences*; it gets the letter of the first, *group*. A *disabled*
+    contact gets no letter, but its mailbox does, for the others that it serves.
     """
 
     address: str
     group: str
     groups: tuple[str, ...]
+    audiences: tuple[str, ...]
     serves: tuple[str, ...]
     disabled: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One address to be written to. *fields* are the merge values, *serves* rows of (audience, unit, contact, role)."""
+    """One address to be written to. *fields* are the merge values, *serves* rows of (audience, unit, contact, role).
+
+    A contact that several audiences reach is one row, which names them all, joined by 、.
+    """
 
     key: str
     group: str
@@ -82,11 +93,21 @@ class Recipient:
 class Staging:
     """A context manager; candidates in the order of precedence: the first of an address chooses its group.
 
+    Of *only*, groups, the letters are kept once every address has its group. *names* are what the imprint prints for
+    them; those that no enabled contact was reached by are omitted as "empty".
+
     Raises:
         InputError: a file that the candidates are read from has changed.
     """
 
-    def __init__(self, candidates: Iterable[Candidate]) -> None:
+    def __init__(
+        self,
+        candidates: Iterable[Candidate],
+        *,
+        names: Sequence[Printed] = (),
+        only: Collection[GroupName] = tuple(GroupName),
+    ) -> None:
+        self._reached: set[str] = set()
         self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-16000;" + _SCHEMA)
         self._db.execute("BEGIN")
@@ -97,6 +118,14 @@ class Staging:
         except BaseException:
             self.close()
             raise
+        self.empty = tuple({name.name: name for name in names if name.name not in self._reached}.values())
+        for group in set(GroupName).difference(only):
+            self._leave_out(group, only)
+
+    @classmethod
+    def of(cls, resolution: Resolution) -> Self:
+        """Whom *resolution* reaches in the groups that are chosen."""
+        return cls(resolution.candidates(), names=resolution.names, only=resolution.groups)
 
     def __enter__(self) -> Self:
         return self
@@ -111,14 +140,24 @@ class Staging:
     def _add(self, chunk: list[Candidate]) -> None:
         enabled = [candidate for candidate in chunk if candidate.disabled is None]
         self._db.executemany(_RECIPIENT, ((c.key, c.group, c.email, _merge_values(c)) for c in enabled))
-        self._db.executemany(
-            "INSERT OR IGNORE INTO serves SELECT id, ?, ?, ?, ? FROM recipient WHERE key = ?",
-            ((c.audience, c.unit, c.contact, c.role, c.key) for c in enabled),
-        )
+        self._db.executemany(_SERVES, ((c.audience, c.unit, c.contact, c.role, c.key) for c in enabled))
+        self._reached.update(c.audience for c in enabled)
         self._db.executemany(
             "INSERT OR IGNORE INTO omitted VALUES (?, ?, ?, ?, ?, 'disabled', ?)",
             ((c.key, c.group, c.contact, c.unit, c.email, c.disabled) for c in chunk if c.disabled is not None),
         )
+
+    def _leave_out(self, group: GroupName, only: Collection[GroupName]) -> None:
+        """Take *group* out; those of its addresses that *only* reach too are remembered."""
+        for other in only:
+            self._db.execute(
+                "INSERT INTO elsewhere SELECT email, group_name FROM recipient"
+                " WHERE group_name = ?1 AND instr(reached_as, ?2) AND email NOT IN (SELECT address FROM elsewhere)",
+                (group, other),
+            )
+        self._db.execute("DELETE FROM recipient WHERE group_name = ?", (group,))
+        self._db.execute("DELETE FROM serves WHERE recipient NOT IN (SELECT id FROM recipient)")
+        self._db.execute("DELETE FROM omitted WHERE group_name = ?", (group,))
 
     def __len__(self) -> int:
         return int(self._scalar("SELECT count(*) FROM recipient"))
@@ -137,6 +176,16 @@ class Staging:
             if name in numbers or name in disabled
         ]
 
+    def units_of(self, audience: str) -> int:
+        """How many units of *audience* get a letter, be it as members of another one as well."""
+        query = "SELECT count(DISTINCT unit) FROM serves WHERE instr('、' || audience || '、', '、' || ? || '、')"
+        return int(self._db.execute(query, (audience,)).fetchone()[0])
+
+    def elsewhere(self, limit: int = 20) -> tuple[int, list[tuple[str, str]]]:
+        """How many addresses get no letter now as that of a group not chosen is theirs; the first with that group."""
+        total = int(self._scalar("SELECT count(*) FROM elsewhere"))
+        return total, self._db.execute("SELECT address, group_name FROM elsewhere LIMIT ?", (limit,)).fetchall()
+
     def shared(self, limit: int = 20) -> tuple[int, list[SharedAddress]]:
         """How many addresses are named by more than one contact or group, and the first *limit* of them."""
         total = int(self._scalar(f"SELECT count(*) FROM ({_SHARED})"))
@@ -147,11 +196,17 @@ class Staging:
         query = "SELECT key, email, group_name, reached_as FROM recipient WHERE id = ?"
         key, email, group, reached_as = self._db.execute(query, (recipient,)).fetchone()
         serves = self._db.execute(
-            "SELECT unit || ' ' || contact FROM serves WHERE recipient = ? ORDER BY rowid", (recipient,)
-        )
+            "SELECT audience, unit || ' ' || contact FROM serves WHERE recipient = ? ORDER BY rowid", (recipient,)
+        ).fetchall()
         disabled = self._db.execute("SELECT unit || ' ' || name FROM omitted WHERE key = ? ORDER BY rowid", (key,))
-        names, disabled_names = (tuple(name for (name,) in rows) for rows in (serves, disabled))
-        return SharedAddress(email, group, tuple(reached_as.split("+")), names, disabled_names)
+        return SharedAddress(
+            address=email,
+            group=group,
+            groups=tuple(reached_as.split("+")),
+            audiences=tuple(dict.fromkeys(name for audience, _who in serves for name in audience.split("、"))),
+            serves=tuple(who for _audience, who in serves),
+            disabled=tuple(who for (who,) in disabled),
+        )
 
     def addresses_in(self, domains: Sequence[str], limit: int = 5) -> tuple[int, list[str]]:
         """How many addresses are in one of *domains* or below it, and the first *limit* of them."""
@@ -172,8 +227,9 @@ class Staging:
         return _grouped(rows)
 
     def omitted(self) -> Iterator[tuple[Any, ...]]:
-        """Rows of (group, name, unit, address, why, detail)."""
+        """Rows of (group, name, unit, address, why, detail): disabled contacts, then names that reach nobody."""
         yield from self._db.execute("SELECT group_name, name, unit, address, why, detail FROM omitted ORDER BY rowid")
+        yield from ((each.group, each.name, None, None, "empty", "") for each in self.empty)
 
     def discard(self, keys: Iterable[str]) -> None:
         """Take out the recipients whose addresses an issue already has (for a supplement)."""

@@ -25,7 +25,10 @@ class IssueState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class IssueRecord:
-    """One issue as opened. *sequence* counts repeats (2 is shown as 60/2). Times are aware, UTC."""
+    """One issue as opened. *sequence* counts repeats (2 is shown as 60/2). Times are aware, UTC.
+
+    *repeated*: the same bulletin was opened more than once; *ambiguous*: another bulletin has the same number.
+    """
 
     id: int
     uid: str
@@ -47,17 +50,21 @@ class IssueRecord:
     state_by: str | None
     again_reason: str | None
     unresolved: tuple[str, ...]
+    repeated: bool = False
+    ambiguous: bool = False
 
     @property
     def ref(self) -> str:
-        """How people name it: ``60``, ``60/2``; the year and number where there is no total; else ``#id``."""
+        """How people name it and it alone: ``60``, ``60/2``; year and number where there is no total; else ``@id``."""
+        if self.ambiguous:
+            return f"@{self.id}"
         if self.total_number is not None:
             base = str(self.total_number)
         elif self.number is not None and self.year is not None:
             base = f"{self.year}-{self.number}"
         else:
-            base = f"#{self.id}"
-        return base if self.sequence == 1 else f"{base}/{self.sequence}"
+            return f"@{self.id}"
+        return f"{base}/{self.sequence}" if self.repeated or self.sequence > 1 else base
 
 
 @dataclass(frozen=True, slots=True)
