@@ -1,12 +1,19 @@
 """A bulletin and a group become a letter: what templates are given, what they put out, and what survives premailer."""
 
 import datetime as dt
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
 from distributor.bulletin.model import Article, Bulletin, Section
+from distributor.errors import InputError
 from distributor.recipients.model import Group
+from distributor.render.inlining import inlined
 from distributor.render.letter import render_letter
 from distributor.render.model import FinishedLetter
 from tests.letters import ANYBODY, bare, bulletin, group
@@ -143,9 +150,12 @@ def test_styles_are_inlined_and_media_rules_stay_as_written() -> None:
         "<!--[if !mso]><!--><b>x</b><!--<![endif]-->",
         "<p>第4期 &amp; &lt;b&gt; “引号” 〈〉 ﹏ 𠮷</p>",
         '<a href="https://bulletin.example/?a=1&amp;b=2">x</a>',
+        '<a href="mailto:desk@bulletin.example">x</a>',
+        '<img src="data:image/png;base64,AAAA" alt="x">',
+        "<p>url(https://bulletin.example/a), @import, javascript:, onclick=x</p>",
         "<br>",
     ],
-    ids=["mso", "not mso", "text", "link", "void element"],
+    ids=["mso", "not mso", "text", "link", "mail link", "picture inside", "words about it", "void element"],
 )
 def test_html_comes_through_unchanged(html: str) -> None:
     assert body(html) == html
@@ -159,10 +169,70 @@ def test_doctype_language_and_charset_come_through() -> None:
     assert render_letter(bulletin(), group(), templates).filled(ANYBODY).html.strip() == source
 
 
-def test_nothing_is_fetched() -> None:
-    """A network call would raise: the name cannot be resolved."""
-    link = '<link rel="stylesheet" href="https://styles.invalid/a.css">'
-    assert body(f"{link}<p>x</p>") == f"{link}<p>x</p>"
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[tuple[str, list[str]]]:
+    """A web server with a style sheet: its address, and what was asked of it."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.send_header("Content-Type", "text/css")
+            self.end_headers()
+            self.wfile.write(b"p {color: red}")
+
+        def log_message(self, *_arguments: object) -> None:
+            """Not on the screen."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+        thread.join()
+
+
+def test_the_server_elsewhere_would_hear_of_a_request(elsewhere: tuple[str, list[str]]) -> None:
+    address, asked = elsewhere
+    urlopen(f"{address}/i.css").close()
+    assert asked == ["/i.css"]
+
+
+REFERENCES = [
+    "<style>@import url({}/i.css);</style>",
+    '<style>@import "{}/i.css" screen;</style>',
+    "<style>p {{background: url({}/i.css)}}</style>",
+    '<link rel="stylesheet" href="{}/i.css">',
+    '<img src="{}/i.css">',
+    '<p style="background: url({}/i.css)">x</p>',
+]
+
+
+@pytest.mark.parametrize("html", REFERENCES)
+def test_a_letter_that_refers_elsewhere_is_refused_and_nothing_is_asked(
+    elsewhere: tuple[str, list[str]], html: str
+) -> None:
+    address, asked = elsewhere
+    with pytest.raises(InputError) as caught:
+        body(html.format(address) + "<p>x</p>")
+    assert {finding.code for finding in caught.value.findings} == {"letter-refers-outside"}
+    assert asked == []
+
+
+@pytest.mark.parametrize("html", REFERENCES)
+def test_inlining_alone_asks_for_nothing_either(elsewhere: tuple[str, list[str]], html: str) -> None:
+    address, asked = elsewhere
+    page = inlined(PAGE.format(html.format(address) + "<p>x</p>"))
+    assert asked == []
+    assert "color:red" not in page
+
+
+def test_inlining_reads_no_file(tmp_path: Path) -> None:
+    sheet = tmp_path / "i.css"
+    sheet.write_text("p {color: red}")
+    page = inlined(PAGE.format(f"<style>@import url({sheet.as_uri()}); p {{margin: 0}}</style><p>x</p>"))
+    assert '<p style="margin:0">x</p>' in page
 
 
 # Hostile bulletins

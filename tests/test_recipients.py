@@ -61,6 +61,12 @@ def said(path: Path) -> str:
     return str(caught.value)
 
 
+def test_a_tag_is_told_as_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "recipients.yaml"
+    path.write_text(replaced(("name: 某科", "name: !!str 007")), "utf-8")
+    assert "!!str is a tag" in said(path)
+
+
 def replaced(*changes: tuple[str, str]) -> str:
     """VALID with each of *changes* (old, new), which must be possible."""
     text = VALID

@@ -78,6 +78,19 @@ def test_a_failed_letter_goes_again_as_a_new_message(relayed: Site, smtpd: Smtpd
     assert first["Date"] == second["Date"]
 
 
+def test_a_corrected_address_settles_the_one_that_failed(relayed: Site, smtpd: Smtpd) -> None:
+    smtpd.on("rcpt", "550 5.1.1 no such user here", to="b2@beta.example.org")
+    assert relayed.send().code == 1
+    corrected = {**DEPARTMENTS, "市乙局": ["b@beta.example.org", "b3@beta.example.org"]}
+    relayed.write_list({"有关部门": corrected, "各会员单位": MEMBERS})
+    assert relayed.run("resend", "60", "--missing", "--yes").code == 0
+    assert relayed.run("report", "60").code == 0
+    again = relayed.run("resend", "60", "--failed", "--yes")
+    assert again.code == 0
+    assert "nobody" in again.err
+    assert sorted(smtpd.accepted) == sorted([*(a for a in ALL if a != "b2@beta.example.org"), "b3@beta.example.org"])
+
+
 def test_a_refused_login_pauses_the_issue_and_says_what_to_mend(site: Site, certificates: Certificates) -> None:
     with Smtpd(tls=certificates.server(), login=("bulletin@association.example", "right")) as server:
         relay = f"smtps://bulletin%40association.example:wrong@{server.relay}"

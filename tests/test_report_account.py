@@ -132,6 +132,106 @@ def test_disabled_contacts_are_counted_where_they_would_have_got_it() -> None:
     assert found.omitted == tuple(omitted)
 
 
+def supplement(
+    number: int, *who: tuple[str, str], email: str, audience: str = "有关部门", state: State = State.SENT, of: int = 1
+) -> DeliveryRecord:
+    """A delivery of supplement *of* that serves *who*, (unit, contact)."""
+    serves = tuple(ServedRecord(audience, unit, contact, None) for unit, contact in who)
+    return DeliveryRecord(number, "送", of, "mail", email, state, 1, serves)
+
+
+OMITTED = [
+    OmittedRecord("送", "某科", "市甲局", "K@alpha.example.org", "disabled", "机构调整"),
+    OmittedRecord("送", "值班室", "市乙局", "duty@beta.example.org", "disabled", "停用"),
+    OmittedRecord("", "有关单位", None, None, "unresolved", ""),
+    OmittedRecord("发", "待定单位", None, None, "empty", ""),
+]
+
+
+@pytest.mark.parametrize(
+    ("later", "left"),
+    [
+        (supplement(9, ("市丙局", "收文"), email="new@example.org"), ["某科", "值班室", "有关单位", "待定单位"]),
+        (supplement(9, ("市丙局", "收文"), email="k@Alpha.example.org"), ["值班室", "有关单位", "待定单位"]),
+        (supplement(9, ("市乙局", "值班室"), email="new@example.org"), ["某科", "有关单位", "待定单位"]),
+        (supplement(9, ("市乙局", "某科"), email="new@example.org"), ["某科", "值班室", "有关单位", "待定单位"]),
+        (
+            supplement(9, ("丙", "收文"), email="new@example.org", audience="有关单位"),
+            ["某科", "值班室", "待定单位"],
+        ),
+        (supplement(9, ("丙", "收文"), email="new@example.org", audience="有关单位、待定单位"), ["某科", "值班室"]),
+        (
+            supplement(9, ("市甲局", "某科"), email="k@alpha.example.org", state=State.FAILED),
+            ["值班室", "有关单位", "待定单位"],
+        ),
+        # A mailbox that was written to from the start, for others: the contact was and is disabled.
+        (
+            supplement(9, ("市丙局", "收文"), email="k@alpha.example.org", of=0),
+            ["某科", "值班室", "有关单位", "待定单位"],
+        ),
+    ],
+)
+def test_whom_a_supplement_reached_is_not_omitted_any_more(later: DeliveryRecord, left: list[str]) -> None:
+    found = account(ISSUE, [delivery(1), later], OMITTED)
+    assert [each.name for each in found.omitted] == left
+    assert found.disabled() == len({"某科", "值班室"}.intersection(left))
+    assert found.left_out == len({"有关单位", "待定单位"}.intersection(left))
+
+
+def test_a_name_that_reached_nobody_is_somebody_without_it() -> None:
+    assert account(ISSUE, [delivery(1)], OMITTED[:2]).everybody
+    assert not account(ISSUE, [delivery(1)], OMITTED[2:3]).everybody
+    assert not account(ISSUE, [delivery(1)], OMITTED[3:]).everybody
+
+
+def failed(*who: tuple[str, str], state: State = State.FAILED) -> DeliveryRecord:
+    return supplement(1, *who, email="dead@example.org", state=state, of=0)
+
+
+ONE, OTHER = ("市甲局", "收文"), ("市乙局", "收文")
+
+
+@pytest.mark.parametrize(
+    ("records", "replaced"),
+    [
+        ([failed(ONE), supplement(2, ONE, email="new@example.org")], [1]),
+        ([failed(ONE, state=State.BOUNCED), supplement(2, ONE, email="new@example.org")], [1]),
+        ([failed(ONE), supplement(2, ONE, email="new@example.org", state=State.DELIVERED)], [1]),
+        ([failed(ONE), supplement(2, ONE, email="new@example.org", state=State.UNCERTAIN)], []),
+        ([failed(ONE, state=State.UNCERTAIN), supplement(2, ONE, email="new@example.org")], []),
+        ([failed(ONE), supplement(2, OTHER, email="new@example.org")], []),
+        ([failed(ONE, OTHER), supplement(2, ONE, email="new@example.org")], []),
+        (
+            [
+                failed(ONE, OTHER),
+                supplement(2, ONE, email="a@example.org"),
+                supplement(3, OTHER, email="b@example.org"),
+            ],
+            [1],
+        ),
+        # Another mailbox of a contact, written to at the same time: nobody put it in the place of this one.
+        ([failed(ONE), supplement(2, ONE, email="new@example.org", of=0)], []),
+        # The correction failed as well, and was corrected.
+        (
+            [
+                failed(ONE),
+                supplement(2, ONE, email="b@example.org", state=State.FAILED),
+                supplement(3, ONE, email="c@example.org", of=2),
+            ],
+            [1, 2],
+        ),
+    ],
+)
+def test_a_failed_letter_is_replaced_when_all_it_serves_have_a_later_one(
+    records: list[DeliveryRecord], replaced: list[int]
+) -> None:
+    found = account(ISSUE, records, [])
+    assert [record.id for record in found.replaced] == replaced
+    assert not {record.id for record in found.not_sent} & set(replaced)
+    assert found.totals.sent + len(found.not_sent) + len(found.replaced) == len(records)
+    assert found.everybody == (not found.not_sent)
+
+
 def test_an_issue_without_deliveries_has_an_account() -> None:
     found = account(ISSUE, [], [])
     assert (found.totals.total, found.groups, found.not_sent) == (0, {}, ())

@@ -10,6 +10,9 @@ import pytest
 
 from distributor.delivery.ledger import acts
 from distributor.delivery.ledger.database import Database
+from distributor.delivery.ledger.opening import add_supplement
+from distributor.delivery.ledger.staging import Staging
+from distributor.delivery.model.records import IssueRecord
 from distributor.delivery.model.states import Event
 from distributor.recipients.model import GroupName
 from tests import ledgers
@@ -51,6 +54,14 @@ def settle(ledger: Database) -> Settle:
 
 
 SENT: Ending = (Event.ACCEPTED, {})
+STEPS = ("no-such-mailbox", "policy", "too-old", "too-large")  # what mends each of them is another
+
+
+def supplement(ledger: Database, issue: IssueRecord, *people: Any) -> None:
+    """`resend --missing`: *people* are on the list by now."""
+    with Staging(people) as staging:
+        letters = {letter.group: letter for letter in ledgers.letters_for(staging)}
+        assert add_supplement(ledger, issue.id, letters, staging, ledgers.PERSON) == len(people)
 
 
 def everybody(*more: Any) -> list[Any]:
@@ -103,7 +114,19 @@ def test_who_does_not_have_it_why_and_what_next(site: Site, ledger: Database, se
         "      550 5.1.1 [2JUser unknown",
         "",
         "1 letter may have arrived or not and needs your decision, see above.",
+        "2 letters need an address that works: correct the list, then `distributor resend 60 --missing`.",
+    ]
+
+
+def test_each_failed_letter_is_counted_with_the_step_that_mends_it(
+    site: Site, ledger: Database, settle: Settle
+) -> None:
+    ledgers.open_to(ledger, everybody(ledgers.candidate(5)))
+    settle(SENT, *((Event.REFUSE, NO_SUCH | {"reason": reason}) for reason in STEPS))
+    assert site.run("report", "60").out.splitlines()[-3:] == [
+        "1 letter needs an address that works: correct the list, then `distributor resend 60 --missing`.",
         "2 letters failed: see above what to mend; `distributor resend 60 --failed` sends them once more.",
+        "1 letter failed: see above what to do.",
     ]
 
 
@@ -173,7 +196,77 @@ def test_who_was_not_written_to_is_listed(site: Site, ledger: Database, settle: 
     assert "送  单位5 收文  office5@example.org: The list has it as disabled: 机构调整" in ran.out
     assert "有关部们: The list has no audience of this name" in ran.out
     assert "(1)" in ran.out
-    assert ran.out.rstrip().endswith("1 name of the imprint was left out.")
+    assert ran.out.rstrip().endswith("1 name of the imprint reached nobody, see above.")
+
+
+@pytest.mark.parametrize("form", [[], ["--json"], ["--csv"]])
+def test_who_was_reached_by_a_supplement_is_not_listed_as_not_written_to(
+    site: Site, ledger: Database, settle: Settle, form: list[str]
+) -> None:
+    disabled = ledgers.candidate(5, contact="某科", disabled="机构调整")
+    issue = ledgers.open_to(ledger, everybody(disabled), ledgers.new_issue(unresolved=("有关单位",)))
+    settle(SENT, SENT, SENT, SENT)
+    assert "机构调整" in site.run("report", "60", *form).out
+    supplement(ledger, issue, ledgers.candidate(5, contact="某科"), ledgers.candidate(6, audience="有关单位"))
+    settle(SENT, SENT)
+    ran = site.run("report", "60", *form)
+    assert ran.code == 0
+    for gone in ("机构调整", "no audience of this name", "(1)", '"disabled": 1', "Not written to"):
+        assert gone not in ran.out
+
+
+def test_a_corrected_address_replaces_the_dead_one(site: Site, ledger: Database, settle: Settle) -> None:
+    issue = ledgers.open_to(ledger, everybody())
+    settle((Event.REFUSE, NO_SUCH), SENT, SENT, SENT)
+    assert site.run("report", "60").code == 1
+    supplement(ledger, issue, ledgers.candidate(1, email="new@example.org"))
+    settle(SENT)
+    ran = site.run("report", "60")
+    assert ran.code == 0
+    assert ran.out[ran.out.index("Failed, and") :].splitlines() == [
+        "Failed, and sent since to another address of the same contact:",
+        "  送  单位1 收文  office1@example.org  1 attempt",
+        "      550 5.1.1 [2JUser unknown",
+        "",
+        "Everybody has it: 4 letters were sent.",
+    ]
+
+
+REFUSED: Ending = (Event.REFUSE, NO_SUCH)
+CORRECTED = ledgers.candidate(1, email="new@example.org")
+
+
+UNKNOWN = ("有关单位",)
+NAMED = ledgers.candidate(9, audience="有关单位、其他")
+
+
+@pytest.mark.parametrize(
+    ("unresolved", "first", "later", "standing"),
+    [
+        ((), SENT, [], "complete"),
+        ((), REFUSED, [], "incomplete"),
+        ((), (Event.LOSE, SILENCE), [], "decision"),
+        ((), REFUSED, [(CORRECTED, SENT)], "complete"),
+        ((), REFUSED, [(CORRECTED, REFUSED)], "incomplete"),
+        ((), REFUSED, [(ledgers.candidate(9), SENT)], "incomplete"),
+        (UNKNOWN, SENT, [], "incomplete"),
+        (UNKNOWN, SENT, [(ledgers.candidate(9), SENT)], "incomplete"),
+        (UNKNOWN, SENT, [(NAMED, SENT)], "complete"),
+        (UNKNOWN, REFUSED, [(CORRECTED, SENT)], "incomplete"),
+        (UNKNOWN, REFUSED, [(CORRECTED, SENT), (NAMED, SENT)], "complete"),
+    ],
+)
+def test_status_and_report_agree(
+    site: Site, settle: Settle, unresolved: tuple[str, ...], first: Ending, later: list[Any], standing: str
+) -> None:
+    with ledgers.opened(f"sqlite:///{site.folder / 'distributor.sqlite3'}") as ledger:
+        issue = ledgers.open_to(ledger, [ledgers.candidate(1)], ledgers.new_issue(unresolved=unresolved))
+        settle(first)
+        for person, ending in later:
+            supplement(ledger, issue, person)
+            settle(ending)
+    assert site.run("status", "--json").json["issues"][0]["standing"] == standing
+    assert site.run("report", "60").code == (0 if standing == "complete" else 1)
 
 
 def test_a_disabled_contact_alone_is_no_failure(site: Site, ledger: Database, settle: Settle) -> None:

@@ -129,6 +129,7 @@ def test_a_doubt_is_not_called_a_failure(reason: str) -> None:
     [
         (OmittedRecord("送", "某科", "市甲局", "a@example.org", "disabled", "机构调整 {x}"), "机构调整 {x}"),
         (OmittedRecord("", "有关部们", None, None, "unresolved", ""), "no audience"),
+        (OmittedRecord("发", "待定单位", None, None, "empty", ""), "enabled contact"),
     ],
 )
 def test_why_somebody_was_not_written_to(omitted: OmittedRecord, words: str) -> None:

@@ -37,6 +37,16 @@ def test_in_one_word(issue: IssueState, present: list[State], expected: Standing
     assert standing(issue, dict.fromkeys(present, 1)) is expected
 
 
+@pytest.mark.parametrize(("replaced", "expected"), [(1, Standing.INCOMPLETE), (2, Standing.COMPLETE)])
+def test_what_failed_and_was_replaced_lacks_nothing(replaced: int, expected: Standing) -> None:
+    assert standing(OPEN, {State.SENT: 3, State.FAILED: 1, State.BOUNCED: 1}, replaced=replaced) is expected
+
+
+@pytest.mark.parametrize("state", [State.UNCERTAIN, State.DEFERRED, State.QUEUED])
+def test_replacements_settle_nothing_else(state: State) -> None:
+    assert standing(OPEN, {State.FAILED: 1, state: 1}, replaced=1) is standing(OPEN, {state: 1})
+
+
 @given(st.sampled_from(IssueState), st.dictionaries(st.sampled_from(State), st.integers(0, 3)))
 def test_complete_is_said_only_if_everybody_has_it(issue: IssueState, counts: dict[State, int]) -> None:
     present = {state for state, count in counts.items() if count}

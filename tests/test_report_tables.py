@@ -36,6 +36,7 @@ FAILED = DeliveryRecord(
 )  # fmt: skip
 DISABLED = OmittedRecord("送", "某科", "市甲局", "k@alpha.example.org", "disabled", "机构调整")
 UNRESOLVED = OmittedRecord("", "有关部们", None, None, "unresolved", "")
+EMPTY = OmittedRecord("发", "待定单位", None, None, "empty", "")
 
 
 def rows_of(*records: DeliveryRecord) -> list[dict[str, str]]:
@@ -47,7 +48,7 @@ def test_one_row_for_each_contact_that_a_letter_serves() -> None:
     first, second = rows_of(FAILED)
     assert first == {
         "group": "送", "audience": "有关部门", "unit": "市甲局", "contact": "收文员", "role": "收文",
-        "address": "x@alpha.example.org", "state": "FAILED", "attempts": "2", "settled": "2026-03-05 10:01:01",
+        "address": "x@alpha.example.org", "state": "FAILED", "attempts": "2", "settled at": "2026-03-05 10:01:01",
         "next attempt": "", "code": "550", "enhanced code": "5.1.1", "answer": "User unknown here",
         "why": "There is no such mailbox.",
         "what next": "Ask the unit for an address that works, correct the list, then "
@@ -59,18 +60,24 @@ def test_one_row_for_each_contact_that_a_letter_serves() -> None:
 def test_times_are_in_the_site_s_zone() -> None:
     due = dt.datetime(2026, 3, 5, 16, 30, tzinfo=dt.UTC)
     (row,) = rows_of(dataclasses.replace(delivery(1, State.DEFERRED), next_attempt=due))
-    assert (row["next attempt"], row["settled"]) == ("2026-03-06 00:30:00", "")
+    assert (row["next attempt"], row["settled at"]) == ("2026-03-06 00:30:00", "")
 
 
 def test_those_who_were_not_written_to_have_their_rows() -> None:
-    disabled, unresolved = (
-        dict(zip(heading(), row, strict=True)) for row in omitted_rows([DISABLED, UNRESOLVED], "60")
+    disabled, unresolved, empty = (
+        dict(zip(heading(), row, strict=True)) for row in omitted_rows([DISABLED, UNRESOLVED, EMPTY], "60")
     )
     assert (disabled["unit"], disabled["contact"], disabled["state"]) == ("市甲局", "某科", "disabled")
     assert disabled["address"] == "k@alpha.example.org"
     assert "机构调整" in disabled["why"]
     assert (unresolved["audience"], unresolved["unit"], unresolved["state"]) == ("有关部们", "", "not in the list")
     assert "60" in unresolved["what next"]
+    assert (empty["group"], empty["audience"], empty["unit"], empty["state"]) == (
+        "发",
+        "待定单位",
+        "",
+        "reaches nobody",
+    )
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
@@ -133,6 +140,13 @@ def test_an_account_as_json() -> None:
         ("送", "某科", "disabled"),
         (None, "有关部们", "unresolved"),
     ]
+
+
+def test_a_failed_letter_that_was_replaced_has_a_place_of_its_own() -> None:
+    corrected = dataclasses.replace(FAILED, id=8, supplement=1, address="y@alpha.example.org", state=State.SENT)
+    document = account_json(account(ISSUE, [FAILED, corrected], []))
+    assert document["not_sent"] == []
+    assert [each["address"] for each in document["replaced"]] == ["x@alpha.example.org"]
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])

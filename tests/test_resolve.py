@@ -130,11 +130,31 @@ def test_only_the_chosen_groups_are_reached(roster: Roster) -> None:
     lines = routing("报：市领导", "送：有关部门", "发：各会员单位")
     resolution = resolve(lines, roster, only=frozenset([GroupName.MEMBERS, GroupName.SUPERIORS]))
     assert resolution.groups == (GroupName.SUPERIORS, GroupName.MEMBERS)
-    assert {row[0] for row in reached(resolution)} == {"报", "发"}
+    assert [(each.group, each.name, each.place.line) for each in resolution.names] == [
+        ("报", "市领导", 90), ("发", "各会员单位", 92),
+    ]  # fmt: skip
 
 
-def test_names_of_other_groups_are_not_looked_up(roster: Roster) -> None:
-    lines = routing("送：谁也不认识的单位", "发：各会员单位")
+def test_contacts_of_other_groups_are_candidates_so_that_an_address_keeps_its_highest_group(roster: Roster) -> None:
+    lines = routing("报：市领导", "送：有关部门", "发：各会员单位")
+    assert reached(resolve(lines, roster, only=frozenset([GroupName.MEMBERS]))) == reached(resolve(lines, roster))
+
+
+@pytest.mark.parametrize("allow_unresolved", [True, False])
+@pytest.mark.parametrize(("line", "code"), [("送：某局", "unknown-audience"), ("送：市领导", "contrary-label")])
+def test_a_fault_among_names_of_other_groups_is_only_a_warning(
+    roster: Roster, line: str, code: str, allow_unresolved: bool
+) -> None:
+    lines = routing(line, "发：各会员单位")
+    resolution = resolve(lines, roster, only=frozenset([GroupName.MEMBERS]), allow_unresolved=allow_unresolved)
+    assert warnings(resolution) == [f"{code} 90"]
+    assert resolution.findings[0].message.endswith("; 送 is not sent now")
+    assert resolution.unresolved == ()
+    assert {row[0] for row in reached(resolution)} == {"发"}
+
+
+def test_of_other_groups_nothing_else_is_warned_of(roster: Roster) -> None:
+    lines = routing("送：市“三防”办（值班室）、各开发区", "抄送：各开发区", "发：各会员单位")
     assert resolve(lines, roster, only=frozenset([GroupName.MEMBERS])).findings == ()
 
 
@@ -255,10 +275,6 @@ def test_a_unit_without_contacts_is_warned_of_once(roster: Roster) -> None:
         "silent-unit 21",
         "repeated-audience 91",
     ]
-
-
-def test_an_audience_without_units_is_warned_of(roster: Roster) -> None:
-    assert warnings(resolve(routing("发：待定单位"), roster)) == ["empty-audience 90"]
 
 
 # The nearest names

@@ -10,7 +10,7 @@ from distributor.delivery.ledger.staging import Recipient, SharedAddress, Staged
 from distributor.errors import InputError, Place
 from distributor.recipients.addresses import address_key
 from distributor.recipients.loader import load
-from distributor.recipients.model import Candidate, GroupName
+from distributor.recipients.model import Candidate, GroupName, Printed
 from distributor.recipients.resolve import resolve
 from tests.test_recipients import VALID, written
 
@@ -75,7 +75,10 @@ def test_a_mailbox_of_several_units_gets_one_letter_that_serves_all() -> None:
         everybody = ["外事办 秘书科", "港澳办 综合科", "港澳办 秘书科"]
         assert letters(staging) == [("送", "office@example.org", everybody)]
         assert staging.groups() == [StagedGroup("送", units=2, contacts=3, addresses=1, disabled=0)]
-        assert staging.shared() == (1, [SharedAddress("office@example.org", "送", ("送",), tuple(everybody), ())])
+        assert staging.shared() == (
+            1,
+            [SharedAddress("office@example.org", "送", ("送",), ("有关单位",), tuple(everybody), ())],
+        )
 
 
 def test_the_first_contact_of_a_shared_mailbox_is_the_one_addressed() -> None:
@@ -107,10 +110,33 @@ def test_a_contact_reached_by_two_groups_gets_one_letter_and_is_named_once() -> 
         candidate("发", "甲局", "收文员", "a@example.org", audience="各单位"),
     ) as staging:
         (recipient,) = staging.recipients()
-        assert (recipient.group, recipient.serves) == ("报", (("市领导", "甲局", "收文员", "收文"),))
+        everything = ("市领导", "有关部门", "各单位")
+        assert (recipient.group, recipient.serves) == ("报", (("、".join(everything), "甲局", "收文员", "收文"),))
+        assert staging.groups() == [StagedGroup("报", units=1, contacts=1, addresses=1, disabled=0)]
         assert staging.shared() == (
-            1, [SharedAddress("a@example.org", "报", ("报", "送", "发"), ("甲局 收文员",), ())]
+            1, [SharedAddress("a@example.org", "报", ("报", "送", "发"), everything, ("甲局 收文员",), ())]
         )  # fmt: skip
+
+
+def test_a_mailbox_of_two_groups_names_the_audiences_and_units_of_both() -> None:
+    with staged(
+        candidate("送", "甲局", "收文员", "a@example.org", audience="有关部门"),
+        candidate("发", "乙公司", "行政部", "a@example.org", audience="各会员单位"),
+    ) as staging:
+        (recipient,) = staging.recipients()
+        assert recipient.serves == (
+            ("有关部门", "甲局", "收文员", "收文"),
+            ("各会员单位", "乙公司", "行政部", "收文"),
+        )
+        (shared,) = staging.shared()[1]
+        assert shared.audiences == ("有关部门", "各会员单位")
+
+
+def test_an_audience_is_named_once_though_its_name_is_part_of_another() -> None:
+    names = ["各会员单位", "会员单位", "各会员单位", "会员单位"]
+    with staged(*(candidate("发", "甲公司", "行政部", "a@example.org", audience=name) for name in names)) as staging:
+        assert next(staging.recipients()).serves[0][0] == "各会员单位、会员单位"
+        assert (staging.units_of("会员单位"), staging.units_of("会员")) == (1, 0)
 
 
 def test_a_contact_reached_by_two_audiences_of_a_group_is_no_news() -> None:
@@ -119,6 +145,7 @@ def test_a_contact_reached_by_two_audiences_of_a_group_is_no_news() -> None:
         candidate("发", "甲公司", "行政部", "a@example.org", audience="各理事单位"),
     ) as staging:
         assert letters(staging) == [("发", "a@example.org", ["甲公司 行政部"])]
+        assert next(staging.recipients()).serves[0][0] == "各会员单位、各理事单位"
         assert staging.shared() == (0, [])
 
 
@@ -156,7 +183,7 @@ def test_a_mailbox_disabled_for_one_unit_still_serves_the_others(disabled_first:
         assert letters(staging) == [("发", "a@example.org", ["乙公司 行政部"])]
         assert list(staging.omitted()) == [("发", "某科", "甲公司", "A@example.org", "disabled", "机构调整")]
         assert staging.shared() == (
-            1, [SharedAddress("a@example.org", "发", ("发",), ("乙公司 行政部",), ("甲公司 某科",))]
+            1, [SharedAddress("a@example.org", "发", ("发",), ("有关单位",), ("乙公司 行政部",), ("甲公司 某科",))]
         )  # fmt: skip
 
 
@@ -208,6 +235,110 @@ def test_addresses_in_domains_are_counted_and_the_first_are_shown() -> None:
         assert staging.addresses_in(["example.org"]) == (2, ["a@example.org", "b@Mail.Example.ORG"])
         assert staging.addresses_in(["test", "example.org"], limit=1) == (3, ["a@example.org"])
         assert staging.addresses_in(["example.net"]) == (0, [])
+
+
+def test_units_of_an_audience_are_those_that_get_a_letter() -> None:
+    with staged(
+        candidate("送", "甲局", "一", "a@example.org", audience="有关部门"),
+        candidate("发", "乙公司", "二", "a@example.org", audience="各会员单位"),
+        candidate("发", "丙公司", "三", "c@example.org", audience="各会员单位"),
+        candidate("发", "丙公司", "四", "d@example.org", audience="各会员单位"),
+        candidate("发", "丁公司", "五", "e@example.org", audience="各会员单位", disabled="暂停"),
+    ) as staging:
+        assert [staging.units_of(name) for name in ("有关部门", "各会员单位", "无")] == [1, 2, 0]
+        assert sum(group.units for group in staging.groups()) == 3
+
+
+# Only some groups
+
+
+def three_groups() -> list[Candidate]:
+    """a is of 报, 送 and 发, b of 送 and 发; each group has one of its own, and 送 and 发 a disabled one."""
+    return [
+        candidate("报", "甲局", "一", "a@example.org", audience="市领导"),
+        candidate("报", "甲局", "报", "r@example.org", audience="市领导"),
+        candidate("送", "甲局", "一", "a@example.org", audience="有关部门"),
+        candidate("送", "乙局", "二", "b@example.org", audience="有关部门"),
+        candidate("送", "乙局", "送", "s@example.org", audience="有关部门"),
+        candidate("送", "乙局", "停", "t@example.org", audience="有关部门", disabled="暂停"),
+        candidate("发", "甲局", "一", "a@example.org", audience="各会员单位"),
+        candidate("发", "乙公司", "二", "B@example.org", audience="各会员单位"),
+        candidate("发", "丙公司", "发", "f@example.org", audience="各会员单位"),
+        candidate("发", "丙公司", "停", "g@example.org", audience="各会员单位", disabled="暂停"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("only", "addresses", "elsewhere", "disabled"),
+    [
+        ("报", "ar", [], ""),
+        ("送", "bs", [("a@example.org", "报")], "t"),
+        ("发", "f", [("a@example.org", "报"), ("b@example.org", "送")], "g"),
+        ("送发", "bsf", [("a@example.org", "报")], "tg"),
+        ("报发", "arf", [("b@example.org", "送")], "g"),
+        ("报送发", "arbsf", [], "tg"),
+    ],
+)
+def test_an_address_gets_the_letter_of_its_highest_group_whatever_is_chosen(
+    only: str, addresses: str, elsewhere: list[tuple[str, str]], disabled: str
+) -> None:
+    with Staging(three_groups(), only=[GroupName(name) for name in only]) as staging:
+        assert "".join(recipient.key[0] for recipient in staging.recipients()) == addresses
+        total, first = staging.elsewhere()
+        assert (total, sorted(first)) == (len(elsewhere), elsewhere)
+        assert "".join(row[3][0] for row in staging.omitted()) == disabled
+        assert {group.name for group in staging.groups()} <= set(only)
+
+
+def test_group_after_group_reaches_everybody_once() -> None:
+    reached = []
+    for group in GroupName:
+        with Staging(three_groups(), only=[group]) as staging:
+            reached += [recipient.key for recipient in staging.recipients()]
+    with Staging(three_groups()) as staging:
+        assert reached == [recipient.key for recipient in staging.recipients()]
+
+
+def test_of_many_addresses_that_wait_for_another_group_the_first_are_shown() -> None:
+    people = [candidate(group, "甲局", str(n), f"a{n}@example.org") for group in "送发" for n in range(25)]
+    with Staging(people, only=[GroupName.MEMBERS]) as staging:
+        total, first = staging.elsewhere(limit=3)
+        assert (total, [address for address, _group in first]) == (25, [f"a{n}@example.org" for n in range(3)])
+
+
+# Names that reach nobody
+
+
+def test_a_name_without_an_enabled_contact_is_omitted() -> None:
+    place = Place("60.txt", 90)
+    names = [Printed(GroupName.MEMBERS, name, place) for name in ("待定单位", "已停单位", "各会员单位", "待定单位")]
+    with Staging(
+        [
+            candidate("发", "甲公司", "一", "a@example.org", audience="已停单位", disabled="暂停"),
+            candidate("发", "乙公司", "二", "b@example.org", audience="各会员单位"),
+        ],
+        names=names,
+    ) as staging:
+        assert [each.name for each in staging.empty] == ["待定单位", "已停单位"]
+        assert list(staging.omitted()) == [
+            ("发", "一", "甲公司", "a@example.org", "disabled", "暂停"),
+            ("发", "待定单位", None, None, "empty", ""),
+            ("发", "已停单位", None, None, "empty", ""),
+        ]
+        assert staging.groups() == [StagedGroup("发", units=1, contacts=1, addresses=1, disabled=1)]
+
+
+def test_a_name_whose_contacts_all_get_another_letter_reaches_them_all_the_same() -> None:
+    names = [Printed(GroupName.MEMBERS, "各会员单位", Place("60.txt", 90))]
+    with Staging(
+        [
+            candidate("送", "甲局", "一", "a@example.org", audience="有关部门"),
+            candidate("发", "乙公司", "二", "a@example.org", audience="各会员单位"),
+        ],
+        names=names,
+        only=[GroupName.MEMBERS],
+    ) as staging:
+        assert (len(staging), staging.empty, list(staging.omitted())) == (0, (), [])
 
 
 # Supplements

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from distributor.bulletin.labels import LabelKind, label_of
 from distributor.bulletin.layout import Layout
 from distributor.bulletin.lines import Line
-from distributor.bulletin.model import RoutedName
+from distributor.bulletin.model import UNNAMED, RoutedName
 from distributor.bulletin.numbers import folded
 from distributor.errors import Finding, Place, Severity
 from distributor.i18n import _, ngettext
@@ -43,18 +43,23 @@ class _Judge:
             remedy = _("deliver it on paper or over the network for secret documents; there is no way around this")
             yield self._finding(Severity.ERROR, "secret", message, marking.line.number, remedy)
         else:
-            message = _("the bulletin is marked {marking}").format(marking=_short(marking.line.text))
-            remedy = _("make sure that everybody in the imprint may have it")
+            message = _(
+                "the bulletin is marked {marking}: a person must confirm that everybody in the imprint may have it"
+            )
+            message = message.format(marking=_short(marking.line.text))
+            remedy = _("take out of the imprint whoever may not have it")
             yield self._finding(Severity.QUESTION, "internal", message, marking.line.number, remedy)
 
     # Head
 
     def head(self) -> Iterator[Finding]:
         head = self.layout.head
-        if head.masthead is None:
-            message = _("the bulletin's name was not found ({where})").format(where=self._where())
+        if head.masthead is None and self._has_text():
+            message = _(
+                "the bulletin's name was not found ({where}): a person must confirm that its letters call it {name}"
+            ).format(where=self._where(), name=UNNAMED)
             remedy = _("if it is a picture in the original, write the name as the first line")
-            yield self._finding(Severity.WARNING, "missing-masthead", message, remedy=remedy)
+            yield self._finding(Severity.QUESTION, "missing-masthead", message, remedy=remedy)
         yield from self._missing_numbers()
         yield from self._missing_date()
         if head.publisher is None:
@@ -62,8 +67,10 @@ class _Judge:
             yield self._finding(Severity.NOTE, "missing-publisher", message)
         signer, line = self.layout.signer
         if signer == "" and line is not None:
-            message = _("签发人 is printed, but nobody's name stands after it: nobody has signed")
-            remedy = _("have it signed, and write the name after 签发人：")
+            message = _(
+                "签发人 is printed, but nobody's name stands after it: a person must confirm that it may go unsigned"
+            )
+            remedy = _("or have it signed, and write the name after 签发人：")
             yield self._finding(Severity.QUESTION, "unsigned", message, line.number, remedy)
         for line in head.unread:
             message = _("{text} in the head is not understood, and is left out").format(text=_short(line.text))
@@ -105,8 +112,8 @@ class _Judge:
     # Body
 
     def body(self) -> Iterator[Finding]:
-        if not any(section.articles for section in self.layout.sections):
-            yield self._finding(Severity.WARNING, "no-body", _("there is no text between head and imprint"))
+        if not self._has_text():
+            yield from self._no_text()
         for line in self.layout.lines:
             if "\ufffd" in line.text:
                 message = _("a character is damaged here (it was saved in another encoding before)")
@@ -123,6 +130,21 @@ class _Judge:
             message = _("page numbers are left out ({lines})").format(lines=_lines(numbers))
             yield self._finding(Severity.NOTE, "page-numbers", message, numbers[0].number)
 
+    def _has_text(self) -> bool:
+        return any(section.articles for section in self.layout.sections)
+
+    def _has_names(self) -> bool:
+        return any(line.names for line in self.layout.imprint.routing)
+
+    def _no_text(self) -> Iterator[Finding]:
+        if self.layout.head.masthead is not None:
+            message = _("there is no text between head and imprint: a person must confirm that the letters hold none")
+            yield self._finding(Severity.QUESTION, "no-body", message, remedy=_("check that the file is whole"))
+        elif self._has_names():
+            message = _("there is nothing to send above the imprint: neither a name nor any text")
+            remedy = _("check that this is the right file, and that it is whole")
+            yield self._finding(Severity.ERROR, "empty-bulletin", message, remedy=remedy)
+
     def _labels_in_text(self) -> list[Line]:
         labels = ((line, label_of(line.text)) for line in self.layout.body)
         return [line for line, label in labels if label is not None and label.kind is LabelKind.ROUTING]
@@ -131,7 +153,7 @@ class _Judge:
 
     def imprint(self) -> Iterator[Finding]:
         routing = self.layout.imprint.routing
-        if not any(line.names for line in routing):
+        if not self._has_names():
             yield self._no_routing()
             return
         for line in routing:

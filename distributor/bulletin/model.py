@@ -6,6 +6,9 @@ from typing import Any
 
 from distributor.errors import Finding
 
+UNNAMED = "工作简报"
+"""What a bulletin is called that does not state its name: what it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Article:

@@ -13,7 +13,7 @@ from distributor.cli.progress import state_word
 from distributor.delivery.model.records import DeliveryRecord, IssueRecord, IssueState, OmittedRecord, ServedRecord
 from distributor.delivery.model.states import State
 from distributor.i18n import _, ngettext, sentences
-from distributor.report.account import WORST_FIRST, Account, Numbers
+from distributor.report.account import REFUSED, WORST_FIRST, Account, Numbers
 from distributor.report.reasons import Explanation, explain, explain_omitted
 from distributor.report.standing import Standing, standing
 from distributor.report.tables import account_json, one_line
@@ -30,12 +30,11 @@ _WAITING = (Standing.SENDING, Standing.WAITING)
 def outcome(account: Account) -> int:
     """The exit code: 4 as long as letters wait and go by themselves, 0 only if everybody who was named has it, else 1.
 
-    A paused issue, a letter in doubt and a name that was left out need a person.
+    A paused issue, a letter in doubt and a name of the imprint that reached nobody need a person.
     """
     if standing(account.issue.state, account.totals.letters) in _WAITING:
         return STILL_WAITING
-    everybody = account.totals.sent == account.totals.total and not account.issue.unresolved
-    return ALL_SENT if everybody else NEEDS_DECISION
+    return ALL_SENT if account.everybody else NEEDS_DECISION
 
 
 def document(account: Account) -> dict[str, Any]:
@@ -51,6 +50,7 @@ def show(account: Account, settings: Settings, console: Console) -> None:
     _show_times(account, settings, console)
     _show_shared(account, console)
     _show_not_sent(account, settings, console)
+    _show_replaced(account, settings, console)
     _show_omitted(account, console)
     for line in _closing(account):
         console.print(line, style="bold", soft_wrap=True)
@@ -136,6 +136,15 @@ def _show_not_sent(account: Account, settings: Settings, console: Console) -> No
     _say_more(len(account.not_sent) - len(listed), account.issue.ref, console)
 
 
+def _show_replaced(account: Account, settings: Settings, console: Console) -> None:
+    if not account.replaced:
+        return
+    console.print("\n" + _("Failed, and sent since to another address of the same contact:"))
+    for record in account.replaced[:LIST_MOST]:
+        _show_delivery(record, settings, console)
+    _say_more(len(account.replaced) - LIST_MOST, account.issue.ref, console)
+
+
 def _show_delivery(record: DeliveryRecord, settings: Settings, console: Console) -> None:
     parts = [record.address]
     if record.attempts:
@@ -183,30 +192,55 @@ def _omitted_name(record: OmittedRecord) -> str:
 
 def _closing(account: Account) -> Iterator[str]:
     """What is to be done, the most urgent first; or that all is done."""
-    totals, ref = account.totals, account.issue.ref
-    uncertain = totals.count(State.UNCERTAIN)
-    failed = totals.count(State.FAILED, State.BOUNCED)
+    totals = account.totals
     yield ""
     if totals.sent == totals.total:
         yield ngettext("The {n} letter was sent.", "All {n} letters were sent.", totals.total).format(n=totals.total)
-    if uncertain:
+    elif account.everybody:
+        text = ngettext(
+            "Everybody has it: {n} letter was sent.", "Everybody has it: {n} letters were sent.", totals.sent
+        )
+        yield text.format(n=totals.sent)
+    if uncertain := totals.count(State.UNCERTAIN):
         text = ngettext(
             "{n} letter may have arrived or not and needs your decision, see above.",
             "{n} letters may have arrived or not and need your decision, see above.",
             uncertain,
         )
         yield text.format(n=uncertain)
-    if failed:
+    yield from _failures(account)
+    if account.left_out:
+        text = ngettext(
+            "{n} name of the imprint reached nobody, see above.",
+            "{n} names of the imprint reached nobody, see above.",
+            account.left_out,
+        )
+        yield text.format(n=account.left_out)
+
+
+def _failures(account: Account) -> Iterator[str]:
+    """How many failed letters each next step mends; the steps stand above, and name commands in every language."""
+    ref = account.issue.ref
+    steps = [explain(record, ref).next_step for record in account.not_sent if record.state in REFUSED]
+    again = sum("--failed" in step for step in steps)
+    address = sum("--missing" in step for step in steps)
+    if address:
+        text = ngettext(
+            "{n} letter needs an address that works: correct the list, then `distributor resend {ref} --missing`.",
+            "{n} letters need an address that works: correct the list, then `distributor resend {ref} --missing`.",
+            address,
+        )
+        yield text.format(n=address, ref=ref)
+    if again:
         text = ngettext(
             "{n} letter failed: see above what to mend; `distributor resend {ref} --failed` sends it once more.",
             "{n} letters failed: see above what to mend; `distributor resend {ref} --failed` sends them once more.",
-            failed,
+            again,
         )
-        yield text.format(n=failed, ref=ref)
-    if account.issue.unresolved:
-        count = len(account.issue.unresolved)
-        text = ngettext("{n} name of the imprint was left out.", "{n} names of the imprint were left out.", count)
-        yield text.format(n=count)
+        yield text.format(n=again, ref=ref)
+    if other := len(steps) - address - again:
+        text = ngettext("{n} letter failed: see above what to do.", "{n} letters failed: see above what to do.", other)
+        yield text.format(n=other)
 
 
 def waiting(account: Account, settings: Settings) -> str | None:

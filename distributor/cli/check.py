@@ -7,11 +7,11 @@ import click
 from distributor import settings as configuration
 from distributor.bulletin.model import Bulletin, as_json
 from distributor.cli import output, planned
+from distributor.delivery.ledger.staging import Staging
 from distributor.distribution import planning
 from distributor.distribution.planning import Plan
 from distributor.errors import Finding, InputError, Severity
 from distributor.i18n import _
-from distributor.recipients.model import Roster
 from distributor.settings import Settings
 
 
@@ -23,7 +23,7 @@ from distributor.settings import Settings
         "--json gives distributor.check/1: bulletin, groups, letters, findings."
     )
 )
-@click.argument("bulletin", metavar="BULLETIN", type=click.Path(path_type=Path))
+@click.argument("bulletin", metavar="BULLETIN", type=click.Path(path_type=Path, readable=False))
 @click.option("--json", "json_wanted", is_flag=True, help=_("the result as JSON on stdout"))
 @click.pass_obj
 def check(site_name: str | None, bulletin: Path, json_wanted: bool) -> int:
@@ -61,16 +61,21 @@ def _tell(
         )
         return
     if bulletin:
-        _show_bulletin(bulletin, plan.roster if plan else None)
+        _show_bulletin(bulletin, plan.staging if plan else None)
     if plan:
         planned.show_numbers(plan, output.console())
         planned.say_where_letters_go(settings, output.console())
     output.findings(found)
-    if not any(finding.severity in {Severity.ERROR, Severity.QUESTION} for finding in found):
+    severities = {finding.severity for finding in found}
+    if Severity.ERROR in severities:
+        return
+    if Severity.QUESTION in severities:
+        output.say(_("It can be sent; `send` will ask you to confirm what is marked ?."), bold=True, colour="magenta")
+    else:
         output.say(_("It can be sent."), bold=True, colour="green")
 
 
-def _show_bulletin(bulletin: Bulletin, roster: Roster | None) -> None:
+def _show_bulletin(bulletin: Bulletin, staging: Staging | None) -> None:
     console = output.console()
     console.print(planned.title(bulletin), style="bold")
     for name, value in _facts(bulletin):
@@ -82,7 +87,7 @@ def _show_bulletin(bulletin: Bulletin, roster: Roster | None) -> None:
             source = f"（{article.source}）" if article.source else ""
             console.print(f"    {article.title}{source}", soft_wrap=True)
     for line in bulletin.routing:
-        names = "、".join(_named(name.name, roster) for name in line.names)
+        names = "、".join(_named(name.name, staging) for name in line.names)
         console.print(f"  {line.label}：{names}", soft_wrap=True)
 
 
@@ -92,11 +97,6 @@ def _facts(bulletin: Bulletin) -> list[tuple[str, str]]:
     return [(name, value) for name, value in facts if value]
 
 
-def _named(name: str, roster: Roster | None) -> str:
-    """The audience and how many units it stands for (an include's units are counted by its contacts)."""
-    audience = roster.audiences.get(name) if roster else None
-    if audience is None:
-        return name
-    count = len(audience.units)
-    more = "+" if audience.includes else ""
-    return f"{name} ({count}{more})"
+def _named(name: str, staging: Staging | None) -> str:
+    """The audience and how many of its units get a letter, where that is known."""
+    return f"{name} ({staging.units_of(name)})" if staging else name

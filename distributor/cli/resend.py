@@ -52,8 +52,7 @@ def resend(site_name: str | None, issue: str, which: str | None, reason: str, ye
 
 
 def _again(site: Site, issue: IssueRecord, which: str, reason: str, *, yes: bool) -> int:
-    _issue, progress = issues.progress_of(site, issue)
-    if count := progress.count(*_STATES[which]):
+    if count := issues.count_to_resend(site, issue, _STATES[which]):
         ask(_question(count), yes=yes)
         return issues.resend(site, issue, _STATES[which], reason)
     return 0

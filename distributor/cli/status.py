@@ -5,7 +5,7 @@ from time import sleep
 from typing import Any
 
 import click
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -20,10 +20,13 @@ from distributor.delivery.model.states import State
 from distributor.distribution import issues
 from distributor.distribution.site import Site, open_site
 from distributor.i18n import _
-from distributor.report.standing import Standing, standing
+from distributor.report.standing import Standing
 from distributor.settings import Settings
 
 _LOOK_EVERY = 0.5
+_TIME = len("2026-03-05 12:00")
+_FOLDED_NAME = 14
+_ANY_WIDTH = 1000
 _MOVING = (Standing.SENDING, Standing.WAITING)
 _COLOURS = {
     Standing.PAUSED: "yellow",
@@ -34,7 +37,7 @@ _COLOURS = {
     Standing.INCOMPLETE: "red",
     Standing.COMPLETE: "green",
 }
-Row = tuple[IssueRecord, Progress]
+Row = tuple[IssueRecord, Progress, Standing]
 
 
 @click.command(
@@ -49,62 +52,96 @@ Row = tuple[IssueRecord, Progress]
 @click.pass_obj
 def status(site_name: str | None, issue: str | None, watch: bool, as_json: bool) -> None:
     with open_site(site_name) as site:
-        chosen = find_issue(site, issue) if issue else None
+        chosen = find_issue(site, issue) if issue is not None else None
         if as_json:
             rows = _rows(site, chosen)
             output.put_json({"schema": "distributor.status/1", "issues": [_document(*row) for row in rows]})
         elif watch:
             _watch(site, chosen)
         else:
-            output.console().print(_page(_rows(site, chosen), site.settings, detailed=chosen is not None))
+            console = output.console()
+            console.print(page(_rows(site, chosen), site.settings, console, detailed=chosen is not None))
 
 
 def _rows(site: Site, chosen: IssueRecord | None) -> list[Row]:
-    if chosen is None:
-        return issues.overview(site)
-    return [issues.progress_of(site, chosen)]
+    rows = issues.overview(site) if chosen is None else [issues.progress_of(site, chosen)]
+    return [(issue, progress, issues.standing_of(site, issue, progress)) for issue, progress in rows]
 
 
 def _watch(site: Site, chosen: IssueRecord | None) -> None:
-    console = output.console()
+    console, detailed = output.console(), chosen is not None
     rows = _rows(site, chosen)
-    with Live(_page(rows, site.settings, detailed=chosen is not None), console=console, auto_refresh=False) as live:
-        while any(_standing(*row) in _MOVING for row in rows):
+    with Live(page(rows, site.settings, console, detailed=detailed), console=console, auto_refresh=False) as live:
+        while any(stands in _MOVING for _issue, _progress, stands in rows):
             sleep(_LOOK_EVERY)
             rows = _rows(site, chosen)
-            live.update(_page(rows, site.settings, detailed=chosen is not None), refresh=True)
+            live.update(page(rows, site.settings, console, detailed=detailed), refresh=True)
 
 
-def _standing(issue: IssueRecord, progress: Progress) -> Standing:
-    return standing(issue.state, progress.by_state())
-
-
-def _page(rows: Sequence[Row], settings: Settings, *, detailed: bool) -> RenderableType:
+def page(rows: Sequence[Row], settings: Settings, console: Console, *, detailed: bool) -> RenderableType:
+    """The issues as they fit on *console*; *detailed*: with the numbers of each group."""
     if not rows:
         return _("Nothing has been sent from this site yet.")
-    parts: list[RenderableType] = [_table(rows, settings)]
+    parts: list[RenderableType] = [_overview(rows, settings, console)]
     if detailed:
-        parts += [_groups(progress) for _issue, progress in rows]
+        parts += [_groups(progress) for _issue, progress, _stands in rows]
     return Group(*parts)
 
 
-def _table(rows: Sequence[Row], settings: Settings) -> Table:
+def _overview(rows: Sequence[Row], settings: Settings, console: Console) -> Table:
+    """A table; on a narrow terminal one without bars whose words are folded; on a phone's a list."""
+    full, folded = _table(rows, settings, bars=True), _table(rows, settings, bars=False)
+    unbound = console.options.update(width=_ANY_WIDTH)
+    if console.measure(full, options=unbound).maximum <= console.width:
+        return full
+    fits = console.measure(folded, options=unbound).minimum <= console.width
+    return folded if fits else _list(rows, settings)
+
+
+def _table(rows: Sequence[Row], settings: Settings, *, bars: bool) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in (_("issue"), _("bulletin"), _("opened"), _("settled"), "", _("standing"), _("trouble")):
-        table.add_column(heading)
-    for issue, progress in rows:
-        stands = _standing(issue, progress)
-        done = settled(progress.by_state())
-        table.add_row(
-            issue.ref,
-            issue.masthead,
-            output.local(issue.opened_at, settings),
-            f"{done}/{progress.total}",
-            ProgressBar(total=max(1, progress.total), completed=done, width=12),
-            _word(stands, issue, progress, settings),
-            trouble(progress.by_state()),
-        )
+    table.add_column(_("issue"), no_wrap=True)
+    table.add_column(_("bulletin"), overflow="fold", max_width=None if bars else _FOLDED_NAME)
+    table.add_column(_("opened"), no_wrap=True, min_width=_TIME)
+    table.add_column(_("settled"), no_wrap=True)
+    if bars:
+        table.add_column()
+    table.add_column(_("standing"), overflow="fold")
+    table.add_column(_("trouble"), overflow="fold")
+    for row in rows:
+        *facts, stands, bad = _cells(row, settings)
+        progress = row[1]
+        bar = ProgressBar(total=max(1, progress.total), completed=settled(progress.by_state()), width=12)
+        table.add_row(*facts, *([bar] if bars else []), stands, bad)
     return table
+
+
+def _list(rows: Sequence[Row], settings: Settings) -> Table:
+    """The cells of the table one below the other, an empty line between issues."""
+    names = (_("issue"), _("bulletin"), _("opened"), _("settled"), _("standing"), _("trouble"))
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for position, row in enumerate(rows):
+        if position:
+            grid.add_row()
+        for name, cell in zip(names, _cells(row, settings), strict=True):
+            if cell:
+                grid.add_row(Text(name, style="dim"), cell)
+    return grid
+
+
+def _cells(row: Row, settings: Settings) -> tuple[str | Text, ...]:
+    issue, progress, stands = row
+    counts = progress.by_state()
+    return (
+        issue.ref,
+        issue.masthead,
+        output.local(issue.opened_at, settings),
+        f"{settled(counts)}/{progress.total}",
+        _word(stands, issue, progress, settings),
+        trouble(counts),
+    )
 
 
 def _word(stands: Standing, issue: IssueRecord, progress: Progress, settings: Settings) -> Text:
@@ -114,7 +151,7 @@ def _word(stands: Standing, issue: IssueRecord, progress: Progress, settings: Se
         Standing.SENDING: _("being sent"),
         Standing.WAITING: _("waiting"),
         Standing.DECISION: _("needs your decision"),
-        Standing.INCOMPLETE: _("ended, not all sent"),
+        Standing.INCOMPLETE: _("ended, not everybody has it"),
         Standing.COMPLETE: _("all sent"),
     }
     word = words[stands]
@@ -135,11 +172,11 @@ def _groups(progress: Progress) -> Table:
     return table
 
 
-def _document(issue: IssueRecord, progress: Progress) -> dict[str, Any]:
+def _document(issue: IssueRecord, progress: Progress, stands: Standing) -> dict[str, Any]:
     next_attempt = progress.next_attempt
     return {
         "issue": output.issue_json(issue),
-        "standing": _standing(issue, progress).value,
+        "standing": stands.value,
         "groups": [
             {"group": group, "letters": sum(counts.values()), "states": {s.value: n for s, n in counts.items()}}
             for group, counts in progress.states.items()

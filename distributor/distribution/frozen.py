@@ -29,6 +29,7 @@ def _group(values: dict[str, Any]) -> Group:
             "name": GroupName(values["name"]),
             "labels": tuple(values["labels"]),
             "place": Place(**values["place"]),
+            "places": {key: Place(**place) for key, place in values.get("places", {}).items()},
         }
     )
 

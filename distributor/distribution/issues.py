@@ -175,6 +175,12 @@ def resend(site: Site, issue: IssueRecord, states: Sequence[State], reason: str)
     return acts.resend(site.ledger, issue.id, states, actor=site.actor, reason=reason)
 
 
+def count_to_resend(site: Site, issue: IssueRecord, states: Sequence[State]) -> int:
+    """How many deliveries resend() would queue."""
+    replaced = gaps.replaced(site.ledger, issue.id) if State.FAILED in states else 0
+    return queries.progress(site.ledger, issue.id).count(*states) - replaced
+
+
 def resolve(site: Site, issue: IssueRecord, addresses: Sequence[str], reason: str) -> None:
     """Settle the uncertain letters to *addresses* as sent.
 

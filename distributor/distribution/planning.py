@@ -1,5 +1,6 @@
 """From one file to what would be sent: read, resolve, render, stage. Nothing is opened and nothing leaves."""
 
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +17,7 @@ from distributor.recipients.model import GroupName, Resolution, Roster
 from distributor.render.letter import render_letter
 from distributor.render.model import FinishedLetter, Letter, MergeFields
 from distributor.settings import DEFAULT_SENDER, Settings
+from distributor.words import why
 
 T = TypeVar("T")
 TEMPLATE_SUFFIX = ".j2"
@@ -81,21 +83,30 @@ def read_bulletin(file: Path) -> tuple[bytes, Bulletin]:
     """The file's bytes and what they say.
 
     Raises:
-        InputError: the file cannot be opened or is not a bulletin.
+        InputError: the file cannot be opened, is no file (a pipe or terminal may never end), or is not a bulletin.
     """
     try:
+        _insist_on_file(file)
         with file.open("rb") as stream:
             content = stream.read(reader.MAX_BYTES + 1)
     except OSError as error:
         finding = Finding(
             Severity.ERROR,
             "unreadable-bulletin",
-            _("the bulletin cannot be opened: {error}").format(error=error.strerror or error),
+            _("the bulletin cannot be opened: {error}").format(error=why(error)),
             Place(str(file)),
             _("check the file's name and that you may read it"),
         )
         raise InputError([finding]) from None
     return content, reader.read(content, str(file))
+
+
+def _insist_on_file(file: Path) -> None:
+    mode = file.stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # opening a folder fails by itself
+        message = _("the bulletin is a pipe or device, not a file")
+        remedy = _("save it as a file and name that")
+        raise InputError([Finding(Severity.ERROR, "unreadable-bulletin", message, Place(str(file)), remedy)])
 
 
 def read_templates(folder: Path) -> dict[str, str]:
@@ -140,8 +151,9 @@ def plan(settings: Settings, file: Path, *, only: Iterable[GroupName] = (), allo
     letters = _collect(faults, lambda: render_letters(bulletin, roster, groups, templates))
     if resolution is None or letters is None:
         raise InputError([*faults, *bulletin.findings, *roster.findings])
-    staging = Staging(resolution.candidates())
-    found = [*bulletin.findings, *roster.findings, *resolution.findings, *_shared(staging)]
+    staging = Staging.of(resolution)
+    found = [*bulletin.findings, *roster.findings, *resolution.findings, *_empty(staging)]
+    found += [*_shared(staging), *_elsewhere(staging)]
     found += [*unsendable(settings, staging), *_nobody(bulletin, staging)]
     if any(finding.severity is Severity.ERROR for finding in found):
         staging.close()
@@ -214,14 +226,41 @@ def _collect(findings: list[Finding], step: Callable[[], T]) -> T | None:
         return None
 
 
+def _empty(staging: Staging) -> Iterator[Finding]:
+    for each in staging.empty:
+        message = _("{name} reaches nobody: no unit of it has an enabled contact").format(name=each.name)
+        remedy = _("add units or contacts to it in the list, or send without it: the report will name it")
+        yield Finding(Severity.WARNING, "empty-audience", message, each.place, remedy)
+
+
+def _elsewhere(staging: Staging) -> Iterator[Finding]:
+    total, first = staging.elsewhere()
+    for address, group in first:
+        text = _("{address} gets the letter of {group}, which is not sent now")
+        yield Finding(Severity.WARNING, "other-group", text.format(address=address, group=group))
+    if more := total - len(first):
+        text = ngettext(
+            "{n} more address gets the letter of a group that is not sent now",
+            "{n} more addresses get the letter of a group that is not sent now",
+            more,
+        )
+        yield Finding(Severity.WARNING, "other-group", text.format(n=more))
+
+
 def _shared(staging: Staging) -> Iterator[Finding]:
     total, first = staging.shared()
     for shared in first:
         names = "、".join(shared.serves)
         if len(shared.groups) > 1:
-            text = _("{address} is reached as {groups}; it gets one letter, that of {group} (serves {names})")
+            text = _(
+                "{address} is reached as {groups} ({audiences}); it gets one letter, that of {group} (serves {names})"
+            )
             message = text.format(
-                address=shared.address, groups="+".join(shared.groups), group=shared.group, names=names
+                address=shared.address,
+                groups="+".join(shared.groups),
+                audiences="、".join(shared.audiences),
+                group=shared.group,
+                names=names,
             )
         else:
             text = _("{address} serves {names}; it gets one letter")
@@ -242,7 +281,10 @@ def _not_counted(disabled: Sequence[str]) -> str:
 
 def _nobody(bulletin: Bulletin, staging: Staging) -> Iterator[Finding]:
     if len(staging) == 0:
-        message = _("nobody is left to send to: every contact is disabled, or the imprint does not name this group")
+        message = _(
+            "nobody is left to send to: every contact is disabled or gets another group's letter, or the imprint does "
+            "not name this group"
+        )
         yield Finding(Severity.ERROR, "nobody", message, Place(bulletin.file), _("see `distributor check BULLETIN`"))
 
 

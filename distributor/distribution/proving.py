@@ -237,10 +237,23 @@ def _check_relay(settings: Settings) -> Iterator[Check]:
         offer = asyncio.run(proving)
     except SessionError as error:
         said = f"{error.reply.code or ''} {error.reply.text}".strip()
-        message = _("{relay}, at {phase}: {said}").format(relay=relay, phase=error.reply.phase, said=said)
+        message = _("{relay}, {phase}: {said}").format(relay=relay, phase=_step(error.reply.phase), said=said)
         yield Check("", Health.ERROR, message, _phase_remedy(error.reply.phase))
         return
     yield Check("", Health.OK, _("{relay} answers; {offer}").format(relay=relay, offer=offer))
+
+
+def _step(phase: Phase) -> str:
+    """What was being done when the relay failed."""
+    words = {
+        Phase.CONNECT: _("when connecting"),
+        Phase.GREETING: _("waiting for its greeting"),
+        Phase.EHLO: _("when we introduced ourselves (EHLO)"),
+        Phase.STARTTLS: _("when making the connection secure (STARTTLS)"),
+        Phase.AUTH: _("when logging in (AUTH)"),
+        Phase.MAIL: _("when naming the sender (MAIL FROM)"),
+    }
+    return words.get(phase, phase.value)
 
 
 def _phase_remedy(phase: Phase) -> str:

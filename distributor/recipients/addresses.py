@@ -27,6 +27,8 @@ _PLAIN = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 
+_ADDRESS_LIKE = re.compile(r"[^\s@,;、，；/<>]+@[^\s@,;、，；/<>]+")
+
 
 def why_not_address(email: str) -> str | None:
     """Why *email* is no address that mail can be sent to, in a sentence; None if it is one."""
@@ -45,14 +47,14 @@ def _wide(email: str) -> str | None:
 
 def _usual_slip(email: str) -> str | None:
     """What is wrong in words, for the slips that people make; None for the rest."""
-    if email.count("@") > 1:
+    if len(_ADDRESS_LIKE.findall(email)) > 1:
         return _("there are several addresses in it; write one contact for each")
     if "<" in email:
         return _("write the address alone, without name and < >")
     if any(map(str.isspace, email)):
         return _("there is a space in it")
-    if "@" not in email:
-        return _("there is no @ in it")
+    if email.count("@") != 1:
+        return _("there is more than one @ in it") if "@" in email else _("there is no @ in it")
     if email[-1] in ".,;:、":
         return _("delete the {sign} at its end").format(sign=email[-1])
     return None

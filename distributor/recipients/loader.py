@@ -14,6 +14,7 @@ from distributor.recipients.yaml_tree import MAX_BYTES, Items, Node, Text, parse
 
 _LIST = frozenset({"groups", "audiences", "units"})
 _GROUP = frozenset({"labels", "template", "subject", "greeting", "closing", "reply_to", "order"})
+_TEXTS = ("template", "subject", "greeting", "closing")
 _AUDIENCE = frozenset({"only", "units", "include"})
 _UNIT = frozenset({"salutation", "contacts"})
 _CONTACT = frozenset({"name", "email", "role", "disabled"})
@@ -124,6 +125,7 @@ class _ListReader:
             closing=fields.prose("closing"),
             reply_to=fields.address("reply_to", required=False),
             place=self._place(node.line),
+            places={key: self._place(text.line) for key in _TEXTS if (text := fields.node(key)) is not None},
         )
 
     def _check_order(self, name: GroupName, node: Node | None) -> None:

@@ -1,7 +1,7 @@
 """The recipient list: groups (how they are written to), audiences (names an imprint may use), units and contacts."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from distributor.errors import Finding, Place
@@ -17,7 +17,10 @@ class GroupName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """How one kind of reader is written to. Texts may use merge fields and bulletin fields as the templates do."""
+    """How one kind of reader is written to. Texts may use merge fields and bulletin fields as the templates do.
+
+    *places* says where each key stands (``subject``); *place* is where the group begins.
+    """
 
     name: GroupName
     labels: tuple[str, ...]
@@ -27,6 +30,11 @@ class Group:
     closing: str
     reply_to: str | None
     place: Place
+    places: Mapping[str, Place] = field(default_factory=dict, compare=False)
+
+    def place_of(self, key: str) -> Place:
+        """Where the text *key* stands; a group that does not say so, or has no such key, is pointed at as a whole."""
+        return self.places.get(key, self.place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +112,26 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Printed:
+    """A name of the imprint that is an audience, the group of its label, and where it is printed."""
+
+    group: GroupName
+    name: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Resolution:
     """What the imprint means by this list.
 
     *candidates* streams afresh at each call, groups in the order of GroupName, inside a group in the order of the
-    imprint and the list. *unresolved* are the names left out because the person allowed it.
+    imprint and the list; those of groups that are not chosen as well, since an address belongs to its highest group
+    whatever is sent now. *groups* are the chosen ones that the imprint reaches, *names* what it prints for them.
+    *unresolved* are the names left out because the person allowed it.
     """
 
     candidates: Callable[[], Iterator[Candidate]]
     groups: tuple[GroupName, ...]
+    names: tuple[Printed, ...]
     unresolved: tuple[str, ...]
     findings: tuple[Finding, ...]

@@ -7,7 +7,7 @@ from distributor.errors import Finding, InputError, Place, Severity
 from distributor.i18n import _, sentences
 from distributor.recipients.addresses import address_key
 from distributor.recipients.faults import nearest
-from distributor.recipients.model import Audience, Candidate, Contact, GroupName, Resolution, Roster, Unit
+from distributor.recipients.model import Audience, Candidate, Contact, GroupName, Printed, Resolution, Roster, Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class _Route:
     group: GroupName
     label: str
     audience: Audience
+    place: Place
 
 
 def resolve(
@@ -28,7 +29,8 @@ def resolve(
 ) -> Resolution:
     """Whom *routing*, rows of (label, name, where it is printed), reaches by *roster*.
 
-    *only* limits it to these groups; names after other groups' labels are then not looked up.
+    *only* chooses groups. The others' contacts are candidates all the same, so that an address keeps its highest
+    group; what is wrong with the others' names is no more than a warning, as nothing is sent to them now.
     *allow_unresolved* leaves out names that the list does not have, with a warning for each.
 
     Raises:
@@ -60,19 +62,23 @@ class _Resolver:
         group = self._labels.get(label)
         if group is None:
             self._unmapped_label(label, place)
-        elif self.only is None or group in self.only:
+        else:
             self._reached.add(group)
             self._add_name(group, label, name, place)
+
+    def _chosen(self, group: GroupName) -> bool:
+        return self.only is None or group in self.only
 
     def _add_name(self, group: GroupName, label: str, name: str, place: Place) -> None:
         audience = self.roster.audiences.get(name)
         if audience is None:
-            self._unknown_audience(name, place)
+            self._unknown_audience(group, name, place)
         elif audience.only not in (None, group):
-            self._contrary_label(audience, label, place)
+            self._contrary_label(group, audience, label, place)
         elif not self._is_repeated(group, name, place):
-            self._check_members(audience, place)
-            self.routes.append(_Route(group, label, audience))
+            if self._chosen(group):
+                self._check_members(audience)
+            self.routes.append(_Route(group, label, audience, place))
 
     def resolution(self) -> Resolution:
         self._groups_not_printed()
@@ -80,11 +86,12 @@ class _Resolver:
             raise InputError(errors)
         order = list(GroupName)
         routes = sorted(self.routes, key=lambda route: order.index(route.group))
-        groups = tuple(dict.fromkeys(route.group for route in routes))
+        chosen = [route for route in routes if self._chosen(route.group)]
         units = self.roster.units
         return Resolution(
             lambda: _candidates(routes, units),
-            groups,
+            tuple(dict.fromkeys(route.group for route in chosen)),
+            tuple(Printed(route.group, route.audience.name, route.place) for route in chosen),
             tuple(dict.fromkeys(self.unresolved)),
             tuple(dict.fromkeys(self.findings)),
         )
@@ -104,9 +111,11 @@ class _Resolver:
         remedy = remedy.format(label=label, file=self.roster.file, known=known)
         self._error("unmapped-label", message, place, remedy)
 
-    def _unknown_audience(self, name: str, place: Place) -> None:
+    def _unknown_audience(self, group: GroupName, name: str, place: Place) -> None:
         message = _("the list has no audience {name}").format(name=name)
-        if self.allow_unresolved:
+        if not self._chosen(group):
+            self._warn("unknown-audience", _not_now(message, group), place)
+        elif self.allow_unresolved:
             self.unresolved.append(name)
             self._warn("unresolved-name", _("{message}; it is left out").format(message=message), place)
         else:
@@ -121,11 +130,14 @@ class _Resolver:
             hint = _("add it to the audiences in {file}").format(file=self.roster.file)
         return sentences(hint, _("(--allow-unresolved sends to the others without it)"))
 
-    def _contrary_label(self, audience: Audience, label: str, place: Place) -> None:
+    def _contrary_label(self, group: GroupName, audience: Audience, label: str, place: Place) -> None:
         message = _("{name} stands after {label}, but the list allows it only for {only}")
         remedy = _("correct the bulletin, or delete `only` at {place}").format(place=audience.place)
         message = message.format(name=audience.name, label=label, only=audience.only)
-        self._error("contrary-label", message, place, remedy)
+        if self._chosen(group):
+            self._error("contrary-label", message, place, remedy)
+        else:
+            self._warn("contrary-label", _not_now(message, group), place)
 
     def _groups_not_printed(self) -> None:
         for group in GroupName:
@@ -144,18 +156,21 @@ class _Resolver:
             self._places[name] = (group, place)
             return False
         first_group, first = self._places[name]
-        message = _("{name} is printed a second time (first at {place})").format(name=name, place=first)
-        self._warn("repeated-audience", message, place)
+        if self._chosen(group):
+            message = _("{name} is printed a second time (first at {place})").format(name=name, place=first)
+            self._warn("repeated-audience", message, place)
         return group == first_group
 
-    def _check_members(self, audience: Audience, place: Place) -> None:
-        if not audience.units and not any(include.contacts for include in audience.includes):
-            self._warn("empty-audience", _("{name} has no units: nobody is reached").format(name=audience.name), place)
+    def _check_members(self, audience: Audience) -> None:
         for name in audience.units:
             unit = self.roster.units[name]
             if all(contact.disabled is not None for contact in unit.contacts):
                 message = _("{name} has no enabled contact: it gets nothing").format(name=name)
                 self._warn("silent-unit", message, unit.place)
+
+
+def _not_now(message: str, group: GroupName) -> str:
+    return _("{message}; {group} is not sent now").format(message=message, group=group)
 
 
 def _candidates(routes: Iterable[_Route], units: Mapping[str, Unit]) -> Iterator[Candidate]:

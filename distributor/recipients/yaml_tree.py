@@ -22,6 +22,7 @@ MAX_NODES = 500_000  # some 60,000 contacts
 MAX_DEPTH = 12
 _MOST_UNREADABLE = 100  # lines: what has more of them is no text at all
 
+_YAML_TAGS = "tag:yaml.org,2002:"
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _YAML_1_1: dict[str, list[tuple[str, Any]]] = yaml.SafeLoader.yaml_implicit_resolvers
 # YAML 1.2, 10.3.2: numbers that PyYAML takes for text, and other programs do not (1e3, 089, 0o17).
@@ -223,7 +224,7 @@ class _Builder:
             message = _("&{name} is an anchor; the list uses none").format(name=event.anchor)
             self.faults.add("anchor", node.line, message, _("delete it, or put the text in quotes"))
         if event.tag is not None:
-            message = _("{tag} is a tag; the list uses none").format(tag=event.tag)
+            message = _("{tag} is a tag; the list uses none").format(tag=_as_written(event.tag))
             self.faults.add("tag", node.line, message, _("delete it, or put the text in quotes"))
         self._place(node)
 
@@ -268,6 +269,11 @@ class _Builder:
     def _stop(self, code: str, line: int, message: str, remedy: str | None = None) -> None:
         self.faults.add(code, line, message, remedy)
         raise _StopError
+
+
+def _as_written(tag: str) -> str:
+    """``!!str`` for what PyYAML gives in full (YAML 1.2, 6.8.2.1: the secondary handle)."""
+    return f"!!{tag.removeprefix(_YAML_TAGS)}" if tag.startswith(_YAML_TAGS) else tag
 
 
 def quotes(text: Text) -> str:

@@ -4,10 +4,8 @@ Everything is there for every bulletin: what it does not state is "" (or None wh
 need only ask whether it is true.
 """
 
-from distributor.bulletin.model import Bulletin
+from distributor.bulletin.model import UNNAMED, Bulletin
 
-# What a bulletin is called that does not state its name: what it is.
-MASTHEAD = "工作简报"
 _PREHEADER = 120
 
 
@@ -18,7 +16,7 @@ def letter_context(bulletin: Bulletin) -> dict[str, object]:
     mailboxes show beside the subject.
     """
     return {
-        "masthead": bulletin.masthead or MASTHEAD,
+        "masthead": bulletin.masthead or UNNAMED,
         "number": bulletin.number,
         "total_number": bulletin.total_number,
         "number_line": number_line(bulletin),

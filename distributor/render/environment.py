@@ -21,14 +21,16 @@ class LetterEnvironment(ImmutableSandboxedEnvironment):
     """Templates by name, from memory.
 
     *captured* is given every text that a template catches instead of writing it (a macro's, a ``set`` or ``filter``
-    block's, ``super()``), and gives back the text to go on with.
+    block's, ``super()``), and gives back the text to go on with. *used* are the names of those that were loaded.
     """
 
     intercepted_binops = frozenset({"*", "**"})
 
     def __init__(self, templates: Mapping[str, str], captured: Callable[[str], str], *, autoescape: bool) -> None:
+        self._templates = templates
+        self.used: list[str] = []
         super().__init__(
-            loader=FunctionLoader(lambda name: (templates[name], name, None) if name in templates else None),
+            loader=FunctionLoader(self._source),
             undefined=StrictUndefined,
             finalize=put_out,
             autoescape=autoescape,
@@ -41,6 +43,12 @@ class LetterEnvironment(ImmutableSandboxedEnvironment):
         self.globals["range"] = self._range
         del self.globals["lipsum"]
         self._numbers = 0
+
+    def _source(self, name: str) -> tuple[str, str, None] | None:
+        if name not in self._templates:
+            return None
+        self.used.append(name)
+        return self._templates[name], name, None
 
     def _range(self, *arguments: int) -> range:
         """The sandbox limits one range; loops within loops need one limit for all of them."""
@@ -72,11 +80,15 @@ def _blind(function: Any) -> Callable[..., Any]:
     return blind
 
 
+class EndlessError(SecurityError):
+    """A template writes more than any letter has."""
+
+
 def written(template: Template, context: Mapping[str, object]) -> str:
     """What *template* writes.
 
     Raises:
-        SecurityError: it writes without end.
+        EndlessError: it writes without end.
         Exception: whatever else a template can do wrong; faults.py says where.
     """
     return "".join(_limited(template.generate(context)))
@@ -87,5 +99,5 @@ def _limited(parts: Iterable[str]) -> Iterable[str]:
     for part in parts:
         length += len(part)
         if length > MAX_CHARACTERS:
-            raise SecurityError(_("it writes without end"))
+            raise EndlessError(_("it writes without end"))
         yield part

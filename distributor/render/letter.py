@@ -11,14 +11,17 @@ from distributor.errors import Finding, InputError, Place, Severity
 from distributor.i18n import _
 from distributor.recipients.model import Group
 from distributor.render.context import letter_context
-from distributor.render.environment import LetterEnvironment, written
+from distributor.render.environment import EndlessError, LetterEnvironment, written
 from distributor.render.faults import template_fault
-from distributor.render.fields import LooksAtRecipientError, Seen, Tokens, Unseen
+from distributor.render.fields import NAMES, LooksAtRecipientError, Seen, Tokens, Unseen
 from distributor.render.inlining import inlined
 from distributor.render.model import Letter, Merged, MergeFields
+from distributor.render.outside import outside_of
 
 # Bytes of HTML; above about 102 KB, Gmail cuts a letter off.
 MAX_HTML = 100_000
+# Characters of a bulletin that fit into it: a Chinese one takes three bytes, and a quarter is for the layout.
+FITTING = MAX_HTML // 4
 HTML_SUFFIX, TEXT_SUFFIX = ".html.j2", ".txt.j2"
 LAYOUT_TEXT = "base.txt.j2"
 # For looking at a letter that is made for each recipient anew, before there is a recipient.
@@ -63,6 +66,7 @@ class _Press:
         tokens: Tokens,
         fields: MergeFields | None,
     ) -> None:
+        self.bulletin = bulletin
         self.group = group
         self.templates = templates
         self.tokens = tokens
@@ -95,7 +99,7 @@ class _Press:
         html = self._inlined(self._written(self.html, self.group.template))
         text = _tidy(self._written(self.text, self._text_template()))
         if self.faults:
-            raise InputError(self.faults)
+            raise InputError(dict.fromkeys(self.faults))
         return Letter(
             self._merged(subject, MergeFields.plain),
             self._merged(html, MergeFields.escaped),
@@ -121,10 +125,11 @@ class _Press:
 
     def _line(self, part: str, source: str) -> str:
         """A text of the list; only the subject may not be empty."""
-        return self._attempt(lambda: self.text.from_string(source), self.group.place, part, empty=part != "subject")
+        place = self.group.place_of(part)
+        return self._attempt(lambda: self.text.from_string(source), place, part, empty=part != "subject")
 
     def _written(self, environment: LetterEnvironment, name: str) -> str:
-        place = Place(name) if name in self.templates else self.group.place
+        place = Place(name) if name in self.templates else self.group.place_of("template")
         return self._attempt(lambda: environment.get_template(name), place)
 
     def _attempt(self, template: Callable[[], Template], place: Place, part: str = "", *, empty: bool = False) -> str:
@@ -132,6 +137,9 @@ class _Press:
         try:
             text = _UNPRINTABLE.sub("", written(template(), self.context))
         except Exception as error:  # templates are programs: they can fail in every way
+            if isinstance(error, EndlessError) and self._is_long():
+                self._bulletin_too_long()
+                return ""
             self.faults.append(template_fault(error, self.templates, place, part))
             return ""
         if not (empty or text.strip()):
@@ -146,11 +154,11 @@ class _Press:
             return ""
         place = Place(self.group.template)
         try:
-            html = inlined(page)
-        except Exception as error:  # lxml, cssselect, cssutils and premailer have no error in common
+            html = "" if self._refers_outside(page) else inlined(page)
+        except Exception as error:  # html.parser, lxml, cssselect, cssutils and premailer have no error in common
             self.faults.append(template_fault(error, (), place))
             return ""
-        if self.tokens.found(page) != self.tokens.found(html):
+        if html and self.tokens.found(page) != self.tokens.found(html):
             message = _("a merge field stands where it is lost when the page is made")
             self._fault("field-lost", message, place, _("put merge fields into text or into quoted attributes only"))
         return "" if self._too_long(html) else html
@@ -158,11 +166,44 @@ class _Press:
     def _too_long(self, html: str) -> bool:
         if (size := len(html.encode())) <= MAX_HTML:
             return False
+        if self._is_long():
+            self._bulletin_too_long()
+            return True
         text = _("the letter to {group} has {size} KB of HTML; mailboxes cut off what is above {most} KB")
         message = text.format(group=self.group.name, size=-(-size // 1000), most=MAX_HTML // 1000)
         remedy = _("shorten the bulletin or the template; a long document can go as an attachment (`--attach FILE`)")
         self._fault("letter-too-long", message, Place(self.group.template), remedy)
         return True
+
+    def _is_long(self) -> bool:
+        """Whether the bulletin alone fills a letter, so that no template is to blame."""
+        return _characters(self.bulletin) > FITTING
+
+    def _bulletin_too_long(self) -> None:
+        message = _("the bulletin is too long for a letter: it has {n} characters, and about {most} fit").format(
+            n=_characters(self.bulletin), most=FITTING
+        )
+        remedy = _("send a shorter one, with the whole document as an attachment (`--attach FILE`)")
+        self._fault("bulletin-too-long", message, Place(self.bulletin.file), remedy)
+
+    def _refers_outside(self, page: str) -> bool:
+        found = outside_of(self.tokens.filled(page, {name: f"{{{{ {name} }}}}" for name in NAMES}))
+        for what in found:
+            message = _("the letter refers to something remote or active: {what}").format(what=what.shown)
+            remedy = _(
+                "take it out: a letter loads nothing remote and runs nothing; styles stand in <style>, and a link may "
+                'be <a href="https://…"> or mailto:'
+            )
+            self._fault("letter-refers-outside", message, self._place_of(what.written), remedy)
+        return bool(found)
+
+    def _place_of(self, words: str) -> Place:
+        """The template and line where *words* stand; the group's template if they were put together."""
+        for name in self.html.used:
+            before, found, _after = self.templates[name].partition(words)
+            if found:
+                return Place(name, before.count("\n") + 1)
+        return Place(self.group.template)
 
     def _fault(self, code: str, message: str, place: Place, remedy: str) -> None:
         self.faults.append(Finding(Severity.ERROR, code, message, place, remedy))
@@ -171,6 +212,14 @@ class _Press:
         if self.fields is None:
             return self.tokens.split(text)
         return Merged((self.tokens.filled(text, values(self.fields)),))
+
+
+def _characters(bulletin: Bulletin) -> int:
+    return sum(
+        len(article.title) + sum(map(len, article.paragraphs))
+        for section in bulletin.sections
+        for article in section.articles
+    )
 
 
 def _tidy(text: str) -> str:

@@ -1,6 +1,7 @@
 """What became of an issue: numbers that add up, and everybody who does not have it. One pass over its deliveries.
 
-Of a hundred thousand deliveries only those that were not sent are kept.
+Of a hundred thousand deliveries only those that were not sent are kept. Deliveries come in the order of opening, so
+that a supplement's (补发) follow those that it mends.
 """
 
 import datetime as dt
@@ -12,9 +13,12 @@ from typing import NamedTuple
 
 from distributor.delivery.model.records import DeliveryRecord, IssueRecord, OmittedRecord
 from distributor.delivery.model.states import UNSETTLED, WAITING, State
+from distributor.recipients.addresses import address_key
 from distributor.recipients.model import GroupName
 
 HAS_IT = frozenset({State.SENT, State.DELIVERED})
+REFUSED = frozenset({State.FAILED, State.BOUNCED})
+LEFT_OUT = frozenset({"unresolved", "empty"})  # omissions that are names of the imprint
 WORST_FIRST = (
     State.UNCERTAIN,
     State.FAILED,
@@ -81,7 +85,9 @@ class Times(NamedTuple):
 class Account:
     """What became of *issue*. *groups* are in the order 报 送 发; *totals* are over all of them.
 
-    *not_sent* is every delivery that is neither sent nor delivered: the worst state first, then by group and unit.
+    *not_sent* is every delivery that is neither sent nor delivered: the worst state first, then by group and unit. Not
+    among them, *replaced*: those that failed or bounced, and all whom they serve have a letter of a later supplement.
+    *omitted* are those whom no supplement has reached since.
     *shared* are the first deliveries that serve several contacts, *shared_total* how many there are. *times* is None
     before anything was sent.
     """
@@ -91,6 +97,7 @@ class Account:
     totals: Numbers
     times: Times | None
     not_sent: tuple[DeliveryRecord, ...]
+    replaced: tuple[DeliveryRecord, ...]
     shared: tuple[DeliveryRecord, ...]
     shared_total: int
     omitted: tuple[OmittedRecord, ...]
@@ -99,6 +106,16 @@ class Account:
     def next_attempt(self) -> dt.datetime | None:
         """The earliest time at which a deferred letter is tried again."""
         return min((record.next_attempt for record in self.not_sent if record.next_attempt), default=None)
+
+    @property
+    def left_out(self) -> int:
+        """How many names of the imprint nobody was written to for."""
+        return sum(each.why in LEFT_OUT for each in self.omitted)
+
+    @property
+    def everybody(self) -> bool:
+        """Whether everybody whom the imprint names has it."""
+        return not self.not_sent and not self.left_out
 
     def disabled(self, group: str | None = None) -> int:
         """How many disabled contacts the imprint reached (in *group*)."""
@@ -118,13 +135,19 @@ class Tally:
 
     def __init__(self, issue: IssueRecord, omissions: Sequence[OmittedRecord]) -> None:
         self.issue = issue
-        self.omissions = tuple(omissions)
+        self._omissions = _Omissions(omissions)
         self._groups: dict[str, _Counts] = {}
         self._all = _Counts()
         self._sent_at = array("q")
         self._not_sent: list[DeliveryRecord] = []
+        self._replacements = _Replacements()
         self._shared: list[DeliveryRecord] = []
         self._shared_total = 0
+
+    @property
+    def omissions(self) -> tuple[OmittedRecord, ...]:
+        """Whom nobody was written to, as far as the deliveries were counted."""
+        return self._omissions.left()
 
     def passing(self, deliveries: Iterable[DeliveryRecord]) -> Iterator[DeliveryRecord]:
         """Each of *deliveries* as it is, counted."""
@@ -136,6 +159,8 @@ class Tally:
         """Count *record*."""
         self._groups.setdefault(record.group, _Counts()).add(record)
         self._all.add(record)
+        self._omissions.add(record)
+        self._replacements.add(record)
         if record.state not in HAS_IT:
             self._not_sent.append(record)
         elif record.settled_at is not None:
@@ -148,12 +173,16 @@ class Tally:
     def account(self) -> Account:
         """The account of all that was added."""
         in_order = sorted(self._groups.items(), key=lambda item: group_order(item[0]))
+        not_sent = sorted(self._not_sent, key=_badness)
+        replaced = tuple(filter(self._replacements.has, not_sent))
+        mended = {record.id for record in replaced}
         return Account(
             issue=self.issue,
             groups={name: counts.numbers() for name, counts in in_order},
             totals=self._all.numbers(),
             times=_times(self._sent_at),
-            not_sent=tuple(sorted(self._not_sent, key=_badness)),
+            not_sent=tuple(record for record in not_sent if record.id not in mended),
+            replaced=replaced,
             shared=tuple(self._shared),
             shared_total=self._shared_total,
             omitted=self.omissions,
@@ -177,6 +206,68 @@ class _Counts:
 
     def numbers(self) -> Numbers:
         return Numbers(dict(self.letters), dict(self.contacts), len(self.units), len(self.reached))
+
+
+class _Omissions:
+    """Those whom an issue was opened without, less those whom a supplement reaches."""
+
+    def __init__(self, omitted: Iterable[OmittedRecord]) -> None:
+        self._left = dict(enumerate(omitted))
+        self._known_by: dict[tuple[str, ...], list[int]] = {}
+        for number, record in self._left.items():
+            for mark in _omitted_marks(record):
+                self._known_by.setdefault(mark, []).append(number)
+
+    def add(self, record: DeliveryRecord) -> None:
+        if record.supplement and self._known_by:
+            for mark in _reached_marks(record):
+                for number in self._known_by.pop(mark, ()):
+                    self._left.pop(number, None)
+
+    def left(self) -> tuple[OmittedRecord, ...]:
+        return tuple(self._left.values())
+
+
+def _omitted_marks(record: OmittedRecord) -> Iterator[tuple[str, ...]]:
+    """What it can be told by in a delivery: a name by its audience, a contact by its address or itself."""
+    if record.why in LEFT_OUT:
+        yield ("audience", record.name)
+    else:
+        yield ("contact", record.unit or "", record.name)
+        yield ("address", address_key(record.address or ""))
+
+
+def _reached_marks(record: DeliveryRecord) -> Iterator[tuple[str, ...]]:
+    yield ("address", address_key(record.address))
+    for served in record.serves:
+        yield ("contact", served.unit, served.contact)
+        for name in served.audience.split("、"):
+            yield ("audience", name)
+
+
+class _Replacements:
+    """Contacts whose letter failed, and the last supplement that one of theirs was sent with."""
+
+    def __init__(self) -> None:
+        self._sent_with: dict[tuple[str, str], int] = {}
+
+    def add(self, record: DeliveryRecord) -> None:
+        if record.state in REFUSED:
+            for contact in _contacts(record):
+                self._sent_with.setdefault(contact, 0)
+        elif record.supplement and record.state in HAS_IT:
+            for contact in _contacts(record) & self._sent_with.keys():
+                self._sent_with[contact] = record.supplement
+
+    def has(self, failed: DeliveryRecord) -> bool:
+        """Whether all whom *failed* serves have a letter of a later supplement."""
+        return failed.state in REFUSED and all(
+            self._sent_with[contact] > failed.supplement for contact in _contacts(failed)
+        )
+
+
+def _contacts(record: DeliveryRecord) -> set[tuple[str, str]]:
+    return {(served.unit, served.contact) for served in record.serves}
 
 
 def group_order(group: str) -> int:

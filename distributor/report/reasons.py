@@ -71,6 +71,10 @@ _OMITTED: dict[str, Words] = {
         _("The list has no audience of this name; it was left out, as you allowed."),
         _("Add it to the audiences of the list, then `distributor resend {issue} --missing`."),
     ),
+    "empty": lambda: (
+        _("No unit of this audience had an enabled contact."),
+        _("Add units or contacts to it in the list, then `distributor resend {issue} --missing`."),
+    ),
 }
 
 

@@ -23,11 +23,12 @@ class Standing(StrEnum):
 _MOVING = (State.QUEUED, State.CLAIMED, State.HANDING_OVER)
 
 
-def standing(state: IssueState, counts: Mapping[State, int]) -> Standing:
+def standing(state: IssueState, counts: Mapping[State, int], replaced: int = 0) -> Standing:
     """How an issue with *counts* deliveries in each state stands.
 
-    WAITING: all that is left was put off. DECISION: nothing moves any more, and nobody knows of some whether they
-    arrived. INCOMPLETE: all are final, and some were not sent.
+    *replaced* of them failed, and those whom they serve have another letter. WAITING: all that is left was put off.
+    DECISION: nothing moves any more, and nobody knows of some whether they arrived. INCOMPLETE: all are final, and some
+    were not sent. Names of the imprint that no delivery stands for are not seen here.
     """
     present = {each for each, count in counts.items() if count}
     if state is IssueState.CANCELLED and not present & {State.HANDING_OVER}:
@@ -40,4 +41,5 @@ def standing(state: IssueState, counts: Mapping[State, int]) -> Standing:
         return Standing.WAITING
     if State.UNCERTAIN in present:
         return Standing.DECISION
-    return Standing.COMPLETE if present <= HAS_IT else Standing.INCOMPLETE
+    not_sent = sum(count for each, count in counts.items() if each not in HAS_IT)
+    return Standing.INCOMPLETE if not_sent > replaced else Standing.COMPLETE

@@ -27,6 +27,7 @@ def account_json(account: Account) -> dict[str, Any]:
         "sent": {name: _iso(moment) for name, moment in times._asdict().items()} if times else None,
         "next_attempt": _iso(account.next_attempt),
         "not_sent": [delivery_json(record, account.issue.ref) for record in account.not_sent],
+        "replaced": [delivery_json(record, account.issue.ref) for record in account.replaced],
         "omitted": [_omitted_json(record, account.issue.ref) for record in account.omitted],
     }
 
@@ -151,10 +152,10 @@ def contact_rows(
 
 def omitted_rows(omitted: Iterable[OmittedRecord], issue: str) -> Iterator[Row]:
     """One row for each contact or name that was not written to."""
-    words = {"disabled": _("disabled"), "unresolved": _("not in the list")}
+    words = {"disabled": _("disabled"), "unresolved": _("not in the list"), "empty": _("reaches nobody")}
     for record in omitted:
         explanation = explain_omitted(record, issue)
-        # A name that the list lacks is an audience's; a disabled contact has its unit.
+        # A name of the imprint is an audience's; a disabled contact has its unit.
         who = [record.name, "", ""] if record.unit is None else ["", record.unit, record.name]
         what = [record.address or "", words[record.why], *[""] * 6, explanation.sentence, explanation.next_step]
         yield [record.group, *who, "", *what]

@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 from distributor.delivery.ledger.claims import given_back
 from distributor.delivery.ledger.database import Database
+from distributor.delivery.ledger.gaps import replaced_ids
 from distributor.delivery.ledger.schema import deliveries, events, issues, waiting
 from distributor.delivery.model.records import Actor, IssueState
 from distributor.delivery.model.states import RESENDABLE, Event, State, sources
@@ -88,7 +89,8 @@ def cancel(database: Database, issue_id: int, *, actor: Actor, reason: str) -> i
 def resend(database: Database, issue_id: int, states: Sequence[State], *, actor: Actor, reason: str) -> int:
     """Queue again the deliveries of the issue that are in *states*; returns how many: none where it is cancelled.
 
-    A delivery that the far side refused travels as a new message; one whose fate is unknown keeps its Message-ID, so
+    Left out are those that failed and whose contacts have a letter of a later supplement, at another address. A
+    delivery that the far side refused travels as a new message; one whose fate is unknown keeps its Message-ID, so
     that a mailbox which has it already can drop the copy.
     """
     with database.write() as connection:
@@ -101,6 +103,7 @@ def resend(database: Database, issue_id: int, states: Sequence[State], *, actor:
                 deliveries.c.issue_id == issue_id,
                 deliveries.c.issue_id.in_(not_cancelled),
                 deliveries.c.state.in_(_names(RESENDABLE.intersection(states))),
+                deliveries.c.id.not_in(replaced_ids(connection, issue_id)),
             )
             .values(
                 state=State.QUEUED.value,

@@ -361,3 +361,27 @@ def _logged(connection: Connection, update: Any, event: Event, now: int, actor: 
     if rows:
         connection.execute(events.insert(), rows)
     return len(rows)
+
+
+def hasten_unconnected(database: Database) -> int:
+    """Make due now what open issues put off because no connection could be had; returns how many.
+
+    For a worker that has a connection. Rows that another worker is at are left to it.
+    """
+    with database.write() as connection:
+        now = database.beside(connection)
+        chosen = (
+            sa.select(deliveries.c.id)
+            .where(
+                waiting,
+                deliveries.c.state == State.DEFERRED.value,
+                deliveries.c.reason == "lost-connect",
+                deliveries.c.next_attempt > now,
+                deliveries.c.issue_id.in_(sa.select(issues.c.id).where(issues.c.state == IssueState.OPEN.value)),
+            )
+            .order_by(deliveries.c.id)
+            .with_for_update(skip_locked=True)
+            .cte("chosen")
+        )
+        update = deliveries.update().where(deliveries.c.id.in_(sa.select(chosen.c.id))).values(next_attempt=now)
+        return connection.execute(update).rowcount

@@ -32,6 +32,16 @@ _READING: dict[str, dict[str, Any]] = {
     "sqlite": {"distributor_read": True, "stream_results": True},
     "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True, "stream_results": True},
 }
+# A server that is gone without a word is noticed in a minute at most, while we wait for it and while we send. libpq's:
+# seconds, but for tcp_user_timeout, which is milliseconds.
+_POSTGRESQL_CONNECTION = {
+    "connect_timeout": 10,
+    "keepalives": 1,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
 # Types of the columns that a set of rows may carry into a statement (see Database.rows).
 _ROW_TYPES = {
     "id": "bigint",
@@ -161,7 +171,7 @@ def _sqlite_engine(url: str, synchronous: str) -> Engine:
 
 def _postgresql_engine(url: URL) -> Engine:
     engine = sa.create_engine(
-        url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args={"connect_timeout": 10}
+        url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args=_POSTGRESQL_CONNECTION
     )
 
     @sa.event.listens_for(engine, "connect")

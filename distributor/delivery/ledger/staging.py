@@ -119,8 +119,9 @@ class Staging:
             self.close()
             raise
         self.empty = tuple({name.name: name for name in names if name.name not in self._reached}.values())
-        for group in set(GroupName).difference(only):
-            self._leave_out(group, only)
+        for group in GroupName:
+            if group not in only:
+                self._leave_out(group, only)
 
     @classmethod
     def of(cls, resolution: Resolution) -> Self:
@@ -149,12 +150,9 @@ class Staging:
 
     def _leave_out(self, group: GroupName, only: Collection[GroupName]) -> None:
         """Take *group* out; those of its addresses that *only* reach too are remembered."""
-        for other in only:
-            self._db.execute(
-                "INSERT INTO elsewhere SELECT email, group_name FROM recipient"
-                " WHERE group_name = ?1 AND instr(reached_as, ?2) AND email NOT IN (SELECT address FROM elsewhere)",
-                (group, other),
-            )
+        is_reached = " OR ".join(["instr(reached_as, ?)"] * len(only)) or "0"
+        query = f"SELECT email, group_name FROM recipient WHERE group_name = ? AND ({is_reached}) ORDER BY id"
+        self._db.execute(f"INSERT INTO elsewhere {query}", (group, *only))
         self._db.execute("DELETE FROM recipient WHERE group_name = ?", (group,))
         self._db.execute("DELETE FROM serves WHERE recipient NOT IN (SELECT id FROM recipient)")
         self._db.execute("DELETE FROM omitted WHERE group_name = ?", (group,))

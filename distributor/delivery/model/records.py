@@ -69,7 +69,7 @@ class IssueRecord:
 
 @dataclass(frozen=True, slots=True)
 class ServedRecord:
-    """One contact that a delivery serves."""
+    """One contact that a delivery serves; *audience* joins by 、 the names by which the imprint reached it."""
 
     audience: str
     unit: str
@@ -105,7 +105,7 @@ class DeliveryRecord:
 
 @dataclass(frozen=True, slots=True)
 class OmittedRecord:
-    """A contact or name that the imprint reached and that was not written to. *why* is disabled | unresolved."""
+    """A contact or name that the imprint reached and nobody wrote to. *why* is disabled | unresolved | empty."""
 
     group: str
     name: str
