@@ -31,10 +31,13 @@ help:
 
 demo: $(READY)
 	@rm -rf .demo
-	$(DEMO) init .demo
-	$(DEMO) --site .demo send .demo/examples/bulletin.txt --yes
-	$(DEMO) --site .demo report .demo/examples/bulletin.txt
-	@echo; echo "The letters:"; find .demo/outbox -type f | sort
+	@$(DEMO) init .demo >/dev/null
+	@echo "$$ distributor --site .demo send .demo/examples/bulletin.txt --yes"
+	@$(DEMO) --site .demo send .demo/examples/bulletin.txt --yes
+	@echo; echo "$$ distributor --site .demo report 61"
+	@$(DEMO) --site .demo report 61
+	@echo; echo "The letters, one file each; a mail program opens them:"; find .demo/outbox -type f | sort
+	@echo; echo "Go on as README says under \"Use it\"; here the command is $(VENV)/bin/distributor."
 
 test: $(READY)
 	$(PY) -m pytest -n auto --dist worksteal $(T)

@@ -55,8 +55,10 @@ def _durable_postgres() -> Iterator[str]:
         programs = servers._postgres_programs(folder)
         if programs is None:
             raise MissingError("no PostgreSQL server")
-        options = ["-D", folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"]
-        subprocess.run([programs / "initdb", *options], check=True, stdout=subprocess.DEVNULL, **servers._as(folder))
+        options = ["-D", str(folder / "data"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"]
+        subprocess.run(
+            [str(programs / "initdb"), *options], check=True, stdout=subprocess.DEVNULL, **servers._as(folder)
+        )
         listening = ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]
         command: list[str | Path] = [programs / "postgres", "-D", folder / "data", *listening, "-p"]
         with servers._server(command, servers._postgres_answers, folder) as port:

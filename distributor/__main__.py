@@ -2,15 +2,27 @@
 
 import sys
 
-from distributor.i18n import activate
-
 
 def main() -> None:
     """Choose the language before the commands' help texts are made, then run the command."""
-    activate(_lang(sys.argv[1:]))
-    from distributor.cli import run  # noqa: PLC0415  help texts are translated when this is imported
+    try:
+        from distributor.i18n import activate  # noqa: PLC0415  Ctrl-C may come while modules are imported
 
-    sys.exit(run())
+        activate(_lang(sys.argv[1:]))
+        from distributor.cli import run  # noqa: PLC0415  help texts are translated when this is imported
+
+        code = run()
+    except KeyboardInterrupt:
+        code = _stopped()
+    sys.exit(code)
+
+
+def _stopped() -> int:
+    from distributor.i18n import _  # noqa: PLC0415
+
+    if sys.stderr is not None:
+        sys.stderr.write("\n" + _("Stopped; nothing was done.") + "\n")
+    return 2
 
 
 def _lang(arguments: list[str]) -> str | None:

@@ -8,18 +8,32 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
+from itertools import filterfalse
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
-from dotenv import dotenv_values
+from dotenv.parser import Binding, parse_stream
 
 from distributor.errors import ConfigurationError, Finding, Place, Severity
 from distributor.i18n import _
+from distributor.words import why
 
 LIST_NAME = "recipients.yaml"
 LEDGER_NAME = "distributor.sqlite3"
 DEFAULT_SENDER = "bulletin@distributor.example"
+_PREFIX = "DISTRIBUTOR_"
+_NAMES = frozenset(
+    _PREFIX + name
+    for name in (
+        "SITE", "RELAY", "FROM", "LEDGER", "BROKER", "TZ", "UNCERTAIN", "WAIT", "CONNECTIONS", "RETRY_FIRST",
+        "RETRY_MOST", "EXPIRE_AFTER", "CA_FILE",
+    )
+)  # fmt: skip
+_NEAR = 0.9  # alike enough to be one of them misspelt: a letter or two
+_YEAR = 366 * 24 * 3600
+_MOST_CONNECTIONS = 100
 # One address and nothing else: it goes into a header and into the envelope. Whether it exists, the relay says.
 _SENDER = re.compile(r"[^\s@<>\"(),:;\[\]\\\x00-\x1f\x7f]+@[^\s@<>\"(),:;\[\]\\\x00-\x1f\x7f]+")
 
@@ -123,12 +137,13 @@ def load(site: Path, *, environ: Mapping[str, str] = os.environ) -> Settings:
         timezone=reader.zone(),
         uncertain=reader.choice("UNCERTAIN", ("hold", "resend")),
         wait=reader.seconds("WAIT", 15 * 60),
-        connections=reader.seconds("CONNECTIONS", 4, least=1),
+        connections=reader.number("CONNECTIONS", 4, least=1, most=_MOST_CONNECTIONS),
         retry_first=reader.seconds("RETRY_FIRST", 60),
         retry_most=reader.seconds("RETRY_MOST", 3600),
         expire_after=reader.seconds("EXPIRE_AFTER", 2 * 24 * 3600),
         ca_file=reader.existing_file("CA_FILE"),
     )
+    reader.compare_pauses(settings.retry_first, settings.retry_most)
     if reader.findings:
         raise ConfigurationError(reader.findings)
     return settings
@@ -139,6 +154,10 @@ def _sender_of(relay: Relay | None) -> str:
     return relay.user if relay and relay.user and "@" in relay.user else DEFAULT_SENDER
 
 
+# What Kubernetes tells every pod of a service that has our name.
+_OF_A_POD = re.compile(r"DISTRIBUTOR_(SERVICE_|PORT(_|$))")
+
+
 class _Reader:
     """Values by name, each with the place it came from; collects findings instead of raising."""
 
@@ -146,40 +165,91 @@ class _Reader:
         self.file = site / ".env"
         self.environ = environ
         self.findings: list[Finding] = []
-        self.dotenv = self._dotenv()
+        self.lines: dict[str, int] = {}
+        self.dotenv: dict[str, str] = {}
+        self._read_file()
+        for name in filterfalse(_OF_A_POD.match, environ):
+            self._know(name, Place(_("environment variable {name}").format(name=name)))
 
-    def _dotenv(self) -> dict[str, str | None]:
+    def _read_file(self) -> None:
         try:
-            return dotenv_values(self.file, interpolate=False) if self.file.is_file() else {}
+            with self.file.open(encoding="utf-8") as stream:
+                for binding in parse_stream(stream):
+                    self._take(binding)
+        except FileNotFoundError:
+            return
         except (OSError, UnicodeDecodeError) as error:
-            message = _("the settings cannot be read: {error}").format(error=error)
+            message = _("the settings cannot be read: {error}").format(error=why(error))
             remedy = _("save the file as UTF-8, and let yourself read it")
             self.findings.append(Finding(Severity.ERROR, "bad-env", message, Place(str(self.file)), remedy))
-            return {}
+
+    def _take(self, binding: Binding) -> None:
+        """One entry of the file. What it says is never repeated: it may be a password."""
+        text, name = binding.original.string, binding.key
+        # An entry begins with the empty lines above it.
+        line = binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")
+        place = Place(str(self.file), line)
+        if binding.error or (name is not None and binding.value is None):
+            message, remedy = _("this line is no setting"), _("write NAME=value, and close every quote")
+            self.findings.append(Finding(Severity.ERROR, "bad-line", message, place, remedy))
+        elif name is None or not self._know(name, place):
+            return
+        elif name in self.lines:
+            message = _("{name} stands here a second time (first in line {line})")
+            message = message.format(name=name, line=self.lines[name])
+            self.findings.append(Finding(Severity.ERROR, "duplicate-setting", message, place, _("delete one of them")))
+        else:
+            self.lines[name], self.dotenv[name] = line, binding.value or ""
+
+    def _know(self, name: str, place: Place) -> bool:
+        """True for a setting. A name that was meant to be one is told; other programs' names are nobody's business."""
+        if name in _NAMES:
+            return True
+        near = get_close_matches(name.upper(), _NAMES, n=1, cutoff=_NEAR)
+        if near or name.startswith(_PREFIX):
+            message = _("there is no setting {name}").format(name=name)
+            close = near or get_close_matches(name.upper(), _NAMES, n=1)
+            remedy = _("did you mean {name}?").format(name=close[0]) if close else _("delete it")
+            self.findings.append(Finding(Severity.ERROR, "unknown-setting", message, place, remedy))
+        return False
 
     def text(self, name: str) -> str | None:
-        full = f"DISTRIBUTOR_{name}"
+        full = _PREFIX + name
         return (self.environ.get(full) or self.dotenv.get(full) or "").strip() or None
 
     def place(self, name: str) -> Place:
-        full = f"DISTRIBUTOR_{name}"
-        return Place(_("environment variable {name}").format(name=full) if self.environ.get(full) else str(self.file))
+        full = _PREFIX + name
+        if self.environ.get(full):
+            return Place(_("environment variable {name}").format(name=full))
+        return Place(str(self.file), self.lines.get(full))
 
     def fault(self, name: str, message: str, remedy: str) -> None:
         self.findings.append(Finding(Severity.ERROR, f"bad-{name.lower()}", message, self.place(name), remedy))
 
-    def seconds(self, name: str, default: int, least: int = 0) -> int:
+    def number(self, name: str, default: int, *, least: int = 0, most: int) -> int:
         text = self.text(name)
         if text is None:
             return default
-        if text.isascii() and text.isdigit() and int(text) >= least:
+        whole = text.isascii() and text.isdigit() and len(text) <= len(str(most))
+        if whole and least <= int(text) <= most:
             return int(text)
         self.fault(
             name,
-            _("DISTRIBUTOR_{name} is {value!r}, not a whole number").format(name=name, value=text),
-            _("write a number of at least {least}").format(least=least),
+            _("DISTRIBUTOR_{name} is {value!r}").format(name=name, value=text),
+            _("write a whole number from {least} to {most}").format(least=least, most=most),
         )
         return default
+
+    def seconds(self, name: str, default: int) -> int:
+        return self.number(name, default, most=_YEAR)
+
+    def compare_pauses(self, first: int, most: int) -> None:
+        if most < first:
+            message = _("DISTRIBUTOR_RETRY_MOST ({most}) is less than DISTRIBUTOR_RETRY_FIRST ({first})")
+            name = "RETRY_MOST" if self.text("RETRY_MOST") else "RETRY_FIRST"
+            self.fault(
+                name, message.format(most=most, first=first), _("raise the one, or lower the other; both are seconds")
+            )
 
     def choice(self, name: str, allowed: tuple[str, ...]) -> str:
         text = self.text(name) or allowed[0]

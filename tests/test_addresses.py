@@ -50,6 +50,8 @@ BAD = {
     "two, Chinese comma": ("a@example.org、b@example.org", "several addresses"),
     "two, full-width": ("a＠example.org、b＠example.org", "several addresses"),
     "two, long": (", ".join(["secretary@example.org"] * 20), "several addresses"),
+    "two @, one after the other": ("office@@example.org", "more than one @"),
+    "two @, one address": ("office@ministry@example.org", "more than one @"),
     "name and address": ("收文员 <office@example.org>", "write the address alone"),
     "address in angle brackets": ("<office@example.org>", "write the address alone"),
     "dot at the end": ("office@example.org.", "delete the . at its end"),

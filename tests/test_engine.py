@@ -1,6 +1,7 @@
 """The engine over a channel in this process, whose faults each test scripts: what the ledger then holds."""
 
 import asyncio
+import threading
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from distributor.delivery.engine import engine as engine_module
 from distributor.delivery.engine import journal as journal_module
+from distributor.delivery.engine import reach as reach_module
 from distributor.delivery.engine.engine import Engine
 from distributor.delivery.engine.judge import RetryPolicy
 from distributor.delivery.ledger import acts, claims, queries
@@ -29,8 +31,9 @@ Step = Callable[["Script", Hand, Parcel], Awaitable[None]]
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine's patience, shortened: no test waits for a clock."""
-    for name, seconds in {"POLL": 0.02, "LINGER": 0.2, "GRACE": 1.0, "LAST_WRITES": 1.0, "BACK_OFF_MOST": 0.05}.items():
+    for name, seconds in {"POLL": 0.02, "LINGER": 0.2, "GRACE": 1.0, "LAST_WRITES": 1.0}.items():
         monkeypatch.setattr(engine_module, name, seconds)
+    monkeypatch.setattr(reach_module, "BACK_OFF_MOST", 0.05)
     monkeypatch.setattr(journal_module, "REPEAT_AFTER", 0.02)
 
 
@@ -258,13 +261,13 @@ async def test_a_relay_that_takes_only_some_sessions_delays_nothing(ledger: Data
 
 
 async def test_sessions_that_fail_together_are_one_failure(ledger: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "BACK_OFF_MOST", 60.0)
+    monkeypatch.setattr(reach_module, "BACK_OFF_MOST", 60.0)
     open_sendable(ledger, 8)
     script = Script(ledger)
     script.refusals.extend([said(Phase.CONNECT, None, "Connection refused")] * 4)
     engine = make(ledger, script, IN_AN_HOUR, connections=4)
     await run(engine)
-    assert (script.sessions, engine._back_off) == (4, 1.0)
+    assert (script.sessions, engine.reach.back_off) == (4, 1.0)
 
 
 def current(ledger: Database, issue: IssueRecord) -> IssueRecord:
@@ -596,6 +599,44 @@ async def test_stopped_while_the_ledger_is_away_it_ends_all_the_same(
     execute(ledger, "UPDATE leases SET expires_at = 0")
     ledgers.sweep(ledger)
     assert states(ledger) == {State.UNCERTAIN: 1, State.QUEUED: 2}
+
+
+@pytest.mark.parametrize("name", ["write", "claim", "renew_lease", "end_lease"])
+async def test_stopped_while_the_ledger_hangs_it_ends_all_the_same(
+    ledger: Database, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for module, patience in (
+        (engine_module, "GRACE"),
+        (engine_module, "LAST_WRITES"),
+        (journal_module, "LAST_TRANSACTION"),
+    ):
+        monkeypatch.setattr(module, patience, 0.1)
+    monkeypatch.setattr(engine_module, "LEASE", 0.06)
+    monkeypatch.setattr(engine_module, "SLICE", 2)
+    hangs, goes_on, ended = threading.Event(), threading.Event(), threading.Event()
+    real = getattr(claims, name)
+
+    def hanging(*arguments: Any, **options: Any) -> Any:
+        hangs.set()
+        goes_on.wait(20)
+        try:
+            return real(*arguments, **options)
+        finally:
+            ended.set()
+
+    open_sendable(ledger, 30)
+    engine = make(ledger, Script(ledger))
+    monkeypatch.setattr(claims, name, hanging)
+    running = asyncio.create_task(engine.run())
+    if name != "end_lease":
+        assert await asyncio.to_thread(hangs.wait, 10)
+    engine.stop.set()
+    await asyncio.wait_for(running, 5)
+    assert not ended.is_set()
+    goes_on.set()
+    assert await asyncio.to_thread(ended.wait, 10)
+    ledgers.sweep(ledger)
+    assert sum(states(ledger).values()) == 30
 
 
 async def test_without_a_ledger_it_does_not_start(ledger: Database, monkeypatch: pytest.MonkeyPatch) -> None:

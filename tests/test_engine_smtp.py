@@ -15,8 +15,10 @@ import pytest
 
 from distributor.delivery.channels.smtp import SmtpChannel
 from distributor.delivery.engine import engine as engine_module
+from distributor.delivery.engine import reach as reach_module
 from distributor.delivery.engine.engine import Engine
 from distributor.delivery.engine.judge import RetryPolicy
+from distributor.delivery.engine.reach import Reach
 from distributor.delivery.ledger import queries
 from distributor.delivery.ledger.database import Database
 from distributor.delivery.model.records import Actor, IssueState
@@ -24,7 +26,7 @@ from distributor.delivery.model.states import State
 from distributor.settings import Relay
 from tests import ledgers
 from tests.ledgers import DAY, WORKER, all_rows, execute, open_sendable, row, states
-from tests.smtpd import Do, Server, Smtpd, Wire
+from tests.smtpd import Act, Do, Server, Smtpd, Wire
 
 AT_ONCE = RetryPolicy(first=0, most=0, expire_after=2 * DAY)
 IN_AN_HOUR = RetryPolicy(first=3600, most=3600, expire_after=2 * DAY)
@@ -33,8 +35,9 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, seconds in {"POLL": 0.02, "LINGER": 0.2, "GRACE": 2.0, "BACK_OFF_MOST": 0.05}.items():
+    for name, seconds in {"POLL": 0.02, "LINGER": 0.2, "GRACE": 2.0}.items():
         monkeypatch.setattr(engine_module, name, seconds)
+    monkeypatch.setattr(reach_module, "BACK_OFF_MOST", 0.05)
 
 
 @pytest.fixture
@@ -124,13 +127,45 @@ def test_lost_after_the_final_dot_it_is_uncertain(ledger: Database, server: Serv
     assert Counter(message.recipient for message in server.messages) == dict.fromkeys(addresses(1, 2, 3, 4, 5), 1)
 
 
-def test_a_relay_that_closes_after_every_letter(ledger: Database, server: Server) -> None:
+@pytest.mark.parametrize("act", ["421 4.7.0 too many messages on this connection", Do.DROP], ids=str)
+def test_a_relay_that_closes_after_so_many_letters_delays_none(ledger: Database, server: Server, act: Act) -> None:
     open_sendable(ledger, 10)
-    server.on("mail", "421 4.7.0 too many messages on this connection", after=1, times=1)
-    server.on("mail", "421 4.7.0 too many messages on this connection", after=3, times=1)
-    run(ledger, server)
+    for after in (1, 3, 4):
+        server.on("mail", act, after=after, times=1)
+    run(ledger, server, IN_AN_HOUR, connections=1)
+    assert len(server.heard) == 4
     assert states(ledger) == {State.SENT: 10}
     assert sorted(server.accepted) == addresses(*range(1, 11))
+    assert all_rows(ledger, "SELECT DISTINCT tries FROM deliveries") == [(1,)]
+
+
+@pytest.mark.parametrize("connections", [1, 3])
+def test_a_letter_that_ends_every_session_is_put_off_and_the_others_go(
+    ledger: Database, server: Server, connections: int
+) -> None:
+    open_sendable(ledger, 30)
+    server.on("rcpt", Do.DROP, to=address(3))
+    run(ledger, server, IN_AN_HOUR, connections)
+    assert states(ledger) == {State.SENT: 29, State.DEFERRED: 1}
+    assert (row(ledger, 3)["state"], row(ledger, 3)["tries"]) == ("deferred", 1)
+    assert len(server.heard) < 30
+
+
+def test_a_relay_that_takes_no_letter_is_not_asked_again_and_again(
+    ledger: Database, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reach_module, "BACK_OFF_MOST", 60.0)
+    monkeypatch.setattr(Reach, "waits", lambda _self, _now: False)
+    open_sendable(ledger, 4)
+    server.on("mail", Do.DROP)
+
+    async def until_idle() -> Engine:
+        engine = engine_for(ledger, server.relay, IN_AN_HOUR, 1)
+        await asyncio.wait_for(engine.run(idle=0.1), 20)
+        return engine
+
+    assert asyncio.run(until_idle()).reach.back_off == 8.0
+    assert states(ledger) == {State.DEFERRED: 4}
 
 
 def test_nobody_listens_at_the_relay(ledger: Database) -> None:

@@ -1,5 +1,6 @@
 """A new site, and whether every part of it is well."""
 
+import shlex
 import stat
 from pathlib import Path
 
@@ -55,6 +56,18 @@ def test_a_folder_that_cannot_be_made_is_told(site: Site, tmp_path: Path) -> Non
     ran = site.run("init", tmp_path / "file" / "new")
     assert ran.code == 2
     assert "file" in ran.err
+
+
+def test_what_comes_next_can_be_pasted_into_a_shell(site: Site, tmp_path: Path) -> None:
+    ran = site.run("init", tmp_path / "园 区's")
+    change, *commands = [line.strip() for line in ran.out.splitlines() if line.startswith("    ")]
+    assert shlex.split(change) == ["cd", str(tmp_path / "园 区's")]
+    assert [command.split()[1] for command in commands] == ["check", "preview", "doctor", "send"]
+
+
+def test_a_relay_that_fails_is_told_with_the_step_in_words(site: Site) -> None:
+    site.setting(RELAY="smtp://127.0.0.1:1", FROM="a@b.example.org")
+    assert "127.0.0.1:1, when connecting: " in site.run("doctor").out
 
 
 def health(site: Site) -> dict[str, list[str]]:

@@ -152,3 +152,24 @@ async def test_everything_of_the_ledger_goes_one_after_the_other(written: Writte
     await asyncio.gather(*(journal.do(step) for _each in range(10)))
     assert most == 1
     journal.shutdown()
+
+
+async def test_a_ledger_that_hangs_delays_no_shutdown(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_module, "LAST_TRANSACTION", 0.05)
+    journal = Journal(None, WORKER)  # type: ignore[arg-type]
+    hangs, goes_on, ran = threading.Event(), threading.Event(), threading.Event()
+    hanging = asyncio.create_task(journal.do(lambda _database: hangs.set() or goes_on.wait(10)))
+    assert await asyncio.to_thread(hangs.wait, 5)
+    (thread,) = (thread for thread in threading.enumerate() if thread.name == "ledger")
+    assert thread.daemon, "or the process could not end before it"
+    behind = asyncio.create_task(journal.do(lambda _database: ran.set()))
+    await asyncio.sleep(0)
+    for task in (hanging, behind):
+        task.cancel()
+    await asyncio.wait([hanging, behind])
+    journal.shutdown()
+    assert thread.is_alive()
+    goes_on.set()
+    await asyncio.to_thread(thread.join, 5)
+    assert not thread.is_alive()
+    assert not ran.is_set(), "nobody waits for it any more"

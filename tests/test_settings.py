@@ -99,6 +99,84 @@ def test_a_file_of_settings_that_is_not_utf_8(folder: Path) -> None:
     assert codes(raised) == {"bad-env"}
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "code"),
+    [
+        ("# a comment\n\nDISTRIBUTOR_TZ Asia/Shanghai\n", 3, "bad-line"),
+        ("\n\nDISTRIBUTOR_FROM='a@b.example\nDISTRIBUTOR_WAIT=1\n", 3, "bad-line"),
+        ("DISTRIBUTOR_WAIT=1\r\nDISTRIBUTOR_RELAY\r\n", 2, "bad-line"),
+        ("DISTRIBUTOR_WAIT=1\n#DISTRIBUTOR_WAIT=2\nDISTRIBUTOR_WAIT=1\n", 3, "duplicate-setting"),
+        ("DISTRIBUTOR_WAIT=1\n\nDISTRIBUTR_RELAY=smtp://h.example\n", 3, "unknown-setting"),
+        ("export DISTRIBUTOR_RELAYS=smtp://h.example\n", 1, "unknown-setting"),
+        ("distributor_relay=smtp://h.example\n", 1, "unknown-setting"),
+        ("\ufeffDISTRIBUTOR_CONNECTIONS=101\n", 1, "bad-connections"),
+    ],
+)
+def test_a_line_of_the_file_that_would_not_do_what_it_says(folder: Path, text: str, line: int, code: str) -> None:
+    (folder / ".env").write_text(text, "utf-8", newline="")
+    with pytest.raises(ConfigurationError) as raised:
+        load(folder, environ={})
+    assert [(finding.code, str(finding.place)) for finding in raised.value.findings] == [
+        (code, f"{folder / '.env'}:{line}")
+    ]
+
+
+def test_all_lines_of_the_file_are_told_at_once(folder: Path) -> None:
+    text = "DISTRIBUTOR_TZ Asia\nDISTRIBUTR_RELAY=x\nDISTRIBUTOR_WAIT=1\nDISTRIBUTOR_WAIT=2\nDISTRIBUTOR_UNCERTAIN=?\n"
+    (folder / ".env").write_text(text, "utf-8")
+    with pytest.raises(ConfigurationError) as raised:
+        load(folder, environ={"DISTRIBUTOR_RELAYS": "x"})
+    places = [str(finding.place).removeprefix(f"{folder}/") for finding in raised.value.findings]
+    assert places == [".env:1", ".env:2", ".env:4", "environment variable DISTRIBUTOR_RELAYS", ".env:5"]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("DISTRIBUTR_RELAY", "DISTRIBUTOR_RELAY"),
+        ("DISTRIBUTOR_RELAYS", "DISTRIBUTOR_RELAY"),
+        ("DISTRIBUTOR_CAFILE", "DISTRIBUTOR_CA_FILE"),
+    ],
+)
+def test_a_name_that_is_misspelt_is_guessed(folder: Path, name: str, meant: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"there is no setting {name}\n.*did you mean {meant}\?"):
+        load(folder, environ={name: "x"})
+
+
+def test_names_of_other_programs_are_nobody_s_business(folder: Path) -> None:
+    (folder / ".env").write_text("RELAY=1\nRELAY=2\nREDIS_URL=redis://h\nDISTRIBUTION_ID=x\n", "utf-8")
+    environ = {"PATH": "/bin", "DISTRIBUTION_ID": "x", "DISTRIBUTOR_SITE": str(folder)}
+    assert load(folder, environ=environ).relay is None
+
+
+def test_a_password_in_a_broken_line_is_not_repeated(folder: Path) -> None:
+    (folder / ".env").write_text('DISTRIBUTOR_RELAY="smtps://u:s3cret@h.example\n', "utf-8")
+    with pytest.raises(ConfigurationError) as raised:
+        load(folder, environ={})
+    assert "s3cret" not in str(raised.value)
+
+
+def test_a_folder_in_the_place_of_the_file(folder: Path) -> None:
+    (folder / ".env").mkdir()
+    with pytest.raises(ConfigurationError, match="the settings cannot be read: Is a directory"):
+        load(folder, environ={})
+
+
+@pytest.mark.parametrize("values", [{"FIRST": "10", "MOST": "9"}, {"FIRST": "3601"}, {"MOST": "59"}])
+def test_the_longest_pause_is_not_shorter_than_the_first(folder: Path, values: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        load(folder, environ={f"DISTRIBUTOR_RETRY_{name}": value for name, value in values.items()})
+    assert codes(raised) <= {"bad-retry_most", "bad-retry_first"}
+    assert len(raised.value.findings) == 1
+
+
+@pytest.mark.parametrize("value", ["-1", "1.5", "1e3", "９", "9" * 5000, "31622401"])
+def test_seconds_that_are_none(folder: Path, value: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        load(folder, environ={"DISTRIBUTOR_WAIT": value})
+    assert codes(raised) == {"bad-wait"}
+
+
 # The relay
 
 
@@ -125,6 +203,10 @@ def test_a_relay_s_address(text: str, relay: Relay) -> None:
 def test_what_is_no_relay_s_address(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  urlsplit has words of its own
         parse_relay(text)
+
+
+def test_what_kubernetes_tells_a_pod_is_none_of_our_settings(folder: Path) -> None:
+    load(folder, environ={"DISTRIBUTOR_PORT": "tcp://10.0.0.1:80", "DISTRIBUTOR_SERVICE_HOST": "10.0.0.1"})
 
 
 def test_the_password_is_never_shown(folder: Path) -> None:

@@ -166,7 +166,10 @@ def test_a_chosen_port(outbox: Path) -> None:
 def test_a_port_that_is_taken_is_said(outbox: Path) -> None:
     with Sink(outbox) as first, pytest.raises(ConfigurationError) as raised:
         Sink(outbox, port=first.relay.port).__enter__()
-    assert [finding.code for finding in raised.value.findings] == ["no-sink"]
+    (finding,) = raised.value.findings
+    assert finding.code == "no-sink"
+    assert finding.message == f"port {first.relay.port} cannot be listened on: Address already in use"
+    assert str(outbox) not in str(finding)
 
 
 def test_an_outbox_that_cannot_be_made_is_said(outbox: Path) -> None:

@@ -193,10 +193,11 @@ async def test_an_early_refusal_amid_a_large_body_is_the_reply() -> None:
     assert (hand.replies[B].phase, hand.replies[B].handed_over) == (Phase.DOT, False)
 
 
-async def test_421_behind_a_body_settles_the_one_at_hand(wire: Wire) -> None:
-    wire.on("mail", "421 4.3.2 closing", after=1)
+@pytest.mark.parametrize("step", ["mail", "rcpt", "data"])
+async def test_421_behind_a_body_gives_back_the_one_at_hand(wire: Wire, step: str) -> None:
+    wire.on(step, "421 4.3.2 closing", after=1)
     hand = await deliver(wire.relay, A, B, C)
-    assert hand.codes == {A: 250, B: 421}
+    assert (hand.codes, hand.given_back, hand.marked) == ({A: 250}, [B], [A])
 
 
 async def test_421_to_the_final_dot_gives_back_the_one_behind(wire: Wire) -> None:

@@ -127,13 +127,32 @@ async def test_nothing_is_smuggled(smtpd: Smtpd) -> None:
 # 421
 
 
+@pytest.mark.parametrize("step", ["mail", "rcpt", "data"])
+async def test_421_on_a_session_that_moved_others_costs_the_parcel_at_hand_nothing(smtpd: Smtpd, step: str) -> None:
+    """Many relays close after so many messages: whose turn it was then has no part in it."""
+    smtpd.on(step, "421 4.3.2 closing", after=1)
+    hand = await deliver(smtpd.relay, A, B, C)
+    assert (hand.codes, hand.given_back, hand.marked) == ({A: 250}, [B], [A])
+    assert [parcel.address for parcel in hand.waiting] == [C], "left for another session"
+
+
 @pytest.mark.parametrize("step", ["mail", "rcpt", "data", "dot"])
-async def test_421_settles_the_parcel_at_hand_and_ends_the_session(smtpd: Smtpd, step: str) -> None:
-    smtpd.on(step, "421 4.3.2 closing", to=None if step == "mail" else B, after=1 if step == "mail" else 0)
+async def test_421_settles_the_parcel_that_is_first_on_its_session(smtpd: Smtpd, step: str) -> None:
+    smtpd.on(step, "421 4.3.2 closing")
+    hand = HandDouble.of(parcels(A, B))
+    with pytest.raises(SessionError):
+        await channel(smtpd.relay).session(hand)
+    reply = hand.replies[A]
+    assert (reply.phase, reply.code, reply.enhanced, reply.text) == (Phase(step), 421, "4.3.2", "closing")
+    assert [parcel.address for parcel in hand.waiting] == [B]
+
+
+async def test_421_to_the_final_dot_settles_the_parcel_and_ends_the_session(smtpd: Smtpd) -> None:
+    smtpd.on("dot", "421 4.3.2 closing", to=B)
     hand = await deliver(smtpd.relay, A, B, C)
     assert hand.codes == {A: 250, B: 421}
     reply = hand.replies[B]
-    assert (reply.phase, reply.enhanced, reply.text) == (Phase(step), "4.3.2", "closing")
+    assert (reply.phase, reply.enhanced, reply.text) == (Phase.DOT, "4.3.2", "closing")
     assert [parcel.address for parcel in hand.waiting] == [C], "left for another session"
 
 
@@ -194,13 +213,24 @@ async def test_quit_not_answered_changes_nothing(smtpd: Smtpd, do: Do, monkeypat
 @pytest.mark.parametrize("do", list(Do))
 @pytest.mark.parametrize("step", ["mail", "rcpt", "data"])
 async def test_lost_before_the_body_is_certainly_not_handed_over(smtpd: Smtpd, step: str, do: Do) -> None:
-    smtpd.on(step, do, after=1)
-    hand = await deliver(smtpd.relay, A, B, C, timeout=0.2)
-    assert hand.codes == {A: 250, B: None}
-    reply = hand.replies[B]
+    smtpd.on(step, do)
+    hand = HandDouble.of(parcels(A, B, C))
+    with pytest.raises(SessionError):
+        await channel(smtpd.relay, timeout=0.2).session(hand)
+    assert (hand.codes, hand.marked, hand.given_back) == ({A: None}, [], [])
+    reply = hand.replies[A]
     assert (reply.phase, reply.handed_over) == (Phase(step), False)
     assert reply.text
-    assert hand.marked == [A]
+
+
+@pytest.mark.parametrize("do", list(Do))
+@pytest.mark.parametrize("step", ["mail", "rcpt", "data"])
+async def test_lost_before_the_body_on_a_session_that_moved_others_it_is_given_back(
+    smtpd: Smtpd, step: str, do: Do
+) -> None:
+    smtpd.on(step, do, after=1)
+    hand = await deliver(smtpd.relay, A, B, C, timeout=0.2)
+    assert (hand.codes, hand.given_back, hand.marked) == ({A: 250}, [B], [A])
 
 
 @pytest.mark.parametrize("do", list(Do))

@@ -4,7 +4,6 @@ import sys
 
 import click
 
-from distributor.cli import output
 from distributor.errors import Finding, RefusedError, Severity
 from distributor.i18n import _
 
@@ -13,8 +12,7 @@ def ask(question: str, *, yes: bool) -> None:
     """Go on only if the person says yes. With *yes* nobody is asked.
 
     Raises:
-        RefusedError: nobody is there to be asked.
-        click.exceptions.Exit: the person said no.
+        RefusedError: nobody is there to be asked, or the person said no.
     """
     if yes:
         return
@@ -22,5 +20,4 @@ def ask(question: str, *, yes: bool) -> None:
         message = _("nobody can be asked here: {question}").format(question=question)
         raise RefusedError([Finding(Severity.ERROR, "unasked", message, remedy=_("add --yes if the answer is yes"))])
     if not click.confirm(click.style(question, bold=True), err=True):
-        output.say(_("Nothing was done."))
-        raise click.exceptions.Exit(RefusedError.exit_code)
+        raise RefusedError([Finding(Severity.NOTE, "declined", _("Nothing was done."))])

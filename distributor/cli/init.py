@@ -1,6 +1,7 @@
 """`distributor init`: a folder with everything that is the person's to edit."""
 
 import os
+import shlex
 import shutil
 from pathlib import Path
 
@@ -9,13 +10,14 @@ import click
 import distributor
 from distributor.errors import Finding, InputError, Place, RefusedError, Severity
 from distributor.i18n import _
+from distributor.words import why
 
 _LAID_DOWN = ("recipients.yaml", "celeryconfig.py", "templates", "examples")
 _DOTENV = ".env"
 
 
 @click.command(help=_("Make a new site in DIR: list, templates, settings and an example. Never overwrites a file."))
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, readable=False))
 def init(folder: Path) -> None:
     skeleton = _skeleton()
     sources = [path for name in _LAID_DOWN for path in _files(skeleton / name)]
@@ -27,7 +29,7 @@ def init(folder: Path) -> None:
             shutil.copyfile(source, target)
         _write_private(folder / _DOTENV, _dotenv())
     except OSError as error:
-        message = _("the site cannot be made: {error}").format(error=error.strerror or error)
+        message = _("the site cannot be made: {error}").format(error=why(error))
         raise InputError([Finding(Severity.ERROR, "unwritable-folder", message, Place(str(folder)))]) from None
     _say_what_next(folder)
 
@@ -104,7 +106,9 @@ def _comment(text: str) -> str:
 def _say_what_next(folder: Path) -> None:
     click.echo(_("A new site is in {folder}. Next:").format(folder=folder))
     example = Path("examples") / "bulletin.txt"
-    change = "" if folder.resolve() == Path.cwd() else f"cd {folder} && "
-    for command in (f"{change}distributor check {example}", f"distributor send {example}", "distributor doctor"):
-        click.echo(f"    {command}")
+    if folder.resolve() != Path.cwd():
+        click.echo(f"    cd {shlex.quote(str(folder))}")
+    for command in (f"check {example}", f"preview {example}", "doctor", f"send {example}"):
+        click.echo(f"    distributor {command}")
+    click.echo(_("`send --to-self ADDRESS` sends the letters to that address alone."))
     click.echo(_("Nobody is mailed until a relay is written into .env; the letters stay in outbox/."))

@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -57,6 +57,15 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "file": place.file if place else None,
         "line": place.line if place else None,
         "remedy": finding.remedy,
+    }
+
+
+def error_json(outcome: int, found: Sequence[Finding]) -> dict[str, Any]:
+    """What stands in place of the result of a command that could not do its work."""
+    return {
+        "schema": "distributor.error/1",
+        "outcome": outcome,
+        "findings": [finding_json(finding) for finding in found],
     }
 
 

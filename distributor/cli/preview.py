@@ -1,5 +1,6 @@
 """`distributor preview`: each group's letter as files."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -16,10 +17,10 @@ from distributor.i18n import _
         "say where. Nothing is sent."
     )
 )
-@click.argument("bulletin", metavar="BULLETIN", type=click.Path(path_type=Path))
+@click.argument("bulletin", metavar="BULLETIN", type=click.Path(path_type=Path, readable=False))
 @click.option(
-    "-o", "--out", metavar="DIR", type=click.Path(path_type=Path), default=Path("preview"), show_default=True,
-    help=_("the folder to write into"),
+    "-o", "--out", metavar="DIR", type=click.Path(path_type=Path, readable=False), default=Path("preview"),
+    show_default=True, help=_("the folder to write into"),
 )  # fmt: skip
 @click.pass_obj
 def preview(site_name: str | None, bulletin: Path, out: Path) -> None:
@@ -28,3 +29,7 @@ def preview(site_name: str | None, bulletin: Path, out: Path) -> None:
         output.findings(plan.findings)
         for path in planning.preview(plan, out):
             click.echo(path)
+    next_step = _(
+        "Look at them in a browser. Then `distributor send {file} --to-self ADDRESS` sends them to you alone."
+    )
+    output.say(next_step.format(file=shlex.quote(str(bulletin))))

@@ -10,9 +10,11 @@ from distributor.cli.progress import state_word
 from distributor.delivery.model.records import DeliveryRecord, IssueRecord
 from distributor.distribution import issues
 from distributor.distribution.site import Site, open_site
+from distributor.errors import Finding, InputError, Place, Severity
 from distributor.i18n import _
 from distributor.report import tables
 from distributor.report.account import Tally
+from distributor.words import why
 
 
 @click.command(
@@ -26,20 +28,22 @@ from distributor.report.account import Tally
     )
 )
 @click.argument("issue", metavar="ISSUE")
-@click.option("--json", "form", flag_value="json", help=_("everything as one JSON document"))
-@click.option("--csv", "form", flag_value="csv", help=_("a spreadsheet of all contacts"))
+@click.option("--json", "as_json", is_flag=True, help=_("everything as one JSON document"))
+@click.option("--csv", "as_csv", is_flag=True, help=_("a spreadsheet of all contacts"))
 @click.option("-o", "--out", metavar="FILE", help=_("the file to write into"))
 @click.pass_obj
-def report(site_name: str | None, issue: str, form: str | None, out: str | None) -> int:
-    if out is not None and form is None:
+def report(site_name: str | None, issue: str, as_json: bool, as_csv: bool, out: str | None) -> int:
+    if as_json and as_csv:
+        raise click.UsageError(_("--json or --csv, not both"))
+    if out is not None and not (as_json or as_csv):
         raise click.UsageError(_("-o needs --csv or --json"))
     with open_site(site_name) as site:
         found = find_issue(site, issue)
-        if form is None:
+        if not (as_json or as_csv):
             return _show(site, found)
         tally, deliveries = issues.deliveries_of(site, found)
         passing = tally.passing(deliveries)
-        _write(_json(tally, passing) if form == "json" else _csv(site, tally, passing), out)
+        _write(_json(tally, passing) if as_json else _csv(site, tally, passing), out)
         return accounts.outcome(tally.account())
 
 
@@ -73,6 +77,13 @@ def _csv(site: Site, tally: Tally, deliveries: Iterator[DeliveryRecord]) -> Iter
 
 
 def _write(pieces: Iterator[str], out: str | None) -> None:
-    with click.open_file(out or "-", "wb", lazy=True) as stream:
-        for piece in pieces:
-            stream.write(piece.encode("utf-8"))
+    """Into the file *out*; None or ``-``: on stdout."""
+    try:
+        with click.open_file(out or "-", "wb") as stream:
+            for piece in pieces:
+                stream.write(piece.encode("utf-8"))
+    except OSError as error:
+        message = _("the file cannot be written: {error}").format(error=why(error))
+        raise InputError([Finding(Severity.ERROR, "unwritable-file", message, Place(str(out)))]) from None
+    if out not in {None, "-"}:
+        output.say(_("Written: {file}").format(file=out))

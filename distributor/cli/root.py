@@ -1,12 +1,14 @@
 """The `distributor` command itself: global options, and subcommands that are imported only when they are used."""
 
 import shutil
+from difflib import get_close_matches
 from importlib import import_module
 
 import click
 
 from distributor import __version__
-from distributor.i18n import LANGUAGES, _, writes_without_spaces
+from distributor.cli import streams
+from distributor.i18n import LANGUAGES, _, sentences, writes_without_spaces
 
 
 class LazyGroup(click.Group):
@@ -26,6 +28,16 @@ class LazyGroup(click.Group):
         module = import_module(f"distributor.cli.{self.lazy[cmd_name][0]}")
         command: click.Command = getattr(module, cmd_name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        near = [] if name in self.lazy or name.startswith("-") else get_close_matches(name, self.lazy, n=1)
+        if near:
+            message = _("There is no command {name!r}.").format(name=name)
+            ctx.fail(sentences(message, _("Did you mean `{near}`?").format(near=near[0])))
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section(_("Commands")):
@@ -85,3 +97,15 @@ def _known(_ctx: click.Context, _parameter: click.Parameter, lang: str | None) -
 def distributor(ctx: click.Context, site: str | None, lang: str | None) -> None:  # noqa: ARG001
     # --lang was obeyed by __main__, before the words above were chosen.
     ctx.obj = site
+
+
+# Their words are their work; the others have done something, whether it can be shown or not.
+_SHOWING = frozenset({"check", "status", "report", "doctor"})
+
+
+@distributor.result_callback()
+@click.pass_context
+def _shown(ctx: click.Context, code: int | None, /, **_options: object) -> int | None:
+    if ctx.invoked_subcommand in _SHOWING and (error := streams.lost()):
+        raise streams.unwritten(error)
+    return code

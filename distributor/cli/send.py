@@ -70,7 +70,11 @@ def _given(_ctx: click.Context, _parameter: click.Parameter, reason: str | None)
 )  # fmt: skip
 @click.option("--again", metavar="REASON", callback=_given, help=_("send the same bulletin once more, and why"))
 @click.option(
-    "--attach", multiple=True, metavar="FILE", type=click.Path(path_type=Path), help=_("attach a file; may be repeated")
+    "--attach",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path, readable=False),
+    help=_("attach a file; may be repeated"),
 )
 @click.option("--allow-unresolved", is_flag=True, help=_("leave out names that the list does not have"))
 @click.option("--json", "as_json", is_flag=True, help=_("the result as JSON on stdout, words on stderr"))

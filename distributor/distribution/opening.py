@@ -21,6 +21,7 @@ from distributor.i18n import _, ngettext
 from distributor.recipients.model import Group, GroupName
 from distributor.render.letter import render_letter
 from distributor.render.message import Attachment, Headers, compile_letter
+from distributor.words import why
 
 MAX_ATTACHMENT = 20 * 1024 * 1024
 MAX_OWN_LETTERS = 200 * 1024 * 1024
@@ -140,7 +141,7 @@ def read_attachments(paths: Iterable[Path]) -> list[Attachment]:
         try:
             content = path.read_bytes()
         except OSError as error:
-            text = _("the attachment cannot be opened: {error}").format(error=error.strerror or error)
+            text = _("the attachment cannot be opened: {error}").format(error=why(error))
             findings.append(Finding(Severity.ERROR, "unreadable-attachment", text, Place(str(path))))
             continue
         guessed = mimetypes.guess_type(path.name)[0] or "application/octet-stream"

@@ -202,7 +202,7 @@ def preview(checked: Plan, out: Path) -> list[Path]:
                 path.write_text(text, encoding="utf-8")
                 written.append(path)
     except OSError as error:
-        message = _("the folder cannot be written to: {error}").format(error=error.strerror or error)
+        message = _("the folder cannot be written to: {error}").format(error=why(error))
         finding = Finding(Severity.ERROR, "unwritable-folder", message, Place(str(out)), _("name another one: -o DIR"))
         raise InputError([finding]) from None
     return written

@@ -23,6 +23,7 @@ from distributor.recipients.addresses import address_key, why_not_address
 from distributor.recipients.faults import Faults, is_reason, why_not_text
 from distributor.recipients.fields import bad_address, not_a_reason
 from distributor.recipients.model import Contact, Include, Unit
+from distributor.words import why
 
 MOST_FAULTS = 100
 COLUMNS = {
@@ -108,7 +109,7 @@ def open_include(path: Path, file: str, salutations: Mapping[str, str]) -> Inclu
             if not faults:
                 contacts = _check(_lines(stream, source.encoding, digest), faults)
     except OSError as error:
-        message = _("the file cannot be opened: {error}").format(error=error.strerror or error)
+        message = _("the file cannot be opened: {error}").format(error=why(error))
         faults.add("unreadable-include", None, message, _("check that you may read it"))
     if faults:
         raise InputError(faults.findings())

@@ -11,6 +11,7 @@ from distributor.recipients.fields import Fields, entries_of, items_of, text_of,
 from distributor.recipients.include import open_include
 from distributor.recipients.model import Audience, Contact, Group, GroupName, Include, Roster, Unit
 from distributor.recipients.yaml_tree import MAX_BYTES, Items, Node, Text, parse
+from distributor.words import why
 
 _LIST = frozenset({"groups", "audiences", "units"})
 _GROUP = frozenset({"labels", "template", "subject", "greeting", "closing", "reply_to", "order"})
@@ -40,7 +41,7 @@ def _read(path: Path, faults: Faults) -> bytes | None:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
-        message = _("the list cannot be opened: {error}").format(error=error.strerror or error)
+        message = _("the list cannot be opened: {error}").format(error=why(error))
         faults.add("unreadable-list", None, message, _("check the file's name and that you may read it"))
         return None
 

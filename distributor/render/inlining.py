@@ -23,7 +23,7 @@ def inlined(page: str) -> str:
 def _offline_premailer() -> Any:
     """Premailer that reads no other sheet. Its own allow_network minds <link> only: cssutils follows @import, to files
     as well."""
-    from cssutils import CSSParser  # type: ignore[import-untyped] # noqa: PLC0415  a seventh of a second, if needed
+    from cssutils import CSSParser  # noqa: PLC0415  a seventh of a second, if needed
     from premailer import Premailer  # noqa: PLC0415
 
     parser = CSSParser(fetcher=_fetch_nothing)

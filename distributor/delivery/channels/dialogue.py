@@ -4,12 +4,12 @@ import asyncio
 import socket
 import ssl
 from collections import deque
-from os import strerror
 from typing import cast
 
 from distributor.delivery.channels.answers import Answer, AnswerReader, MalformedAnswerError
 from distributor.delivery.model.channel import Phase, Reply
 from distributor.i18n import _
+from distributor.words import why
 
 SERVICE_CLOSING = 421
 # More answers than anybody could be waiting for: RSET, MAIL, RCPT, DATA and the final dot are the longest group.
@@ -233,7 +233,7 @@ def _told(error: Exception) -> str:
         return _("the relay closed the connection")
     if isinstance(error, ssl.SSLError | socket.gaierror) or not isinstance(error, OSError) or not error.errno:
         return str(getattr(error, "strerror", None) or error)
-    return strerror(error.errno)
+    return why(error)
 
 
 def _told_tls(error: Exception) -> str:

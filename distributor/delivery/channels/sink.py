@@ -15,9 +15,10 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from distributor.errors import ConfigurationError, Finding, Severity
+from distributor.errors import ConfigurationError, Finding, Place, Severity
 from distributor.i18n import _
 from distributor.settings import Relay
+from distributor.words import why
 
 LOOPBACK = "127.0.0.1"
 SIZE_MOST = 64_000_000
@@ -74,10 +75,15 @@ class Sink:
     def _prepare(self) -> socket.socket:
         try:
             make_maildir(self.outbox)
+        except OSError as error:
+            message = _("the folder for the letters cannot be used: {error}").format(error=why(error))
+            finding = Finding(Severity.ERROR, "no-sink", message, Place(str(self.outbox)), _("make it writable"))
+            raise ConfigurationError([finding]) from None
+        try:
             return _listening(self.port)
         except OSError as error:
-            message = _("the sink cannot start: {error}").format(error=error)
-            remedy = _("make {outbox} writable, and choose a port that is free").format(outbox=self.outbox)
+            message = _("port {port} cannot be listened on: {error}").format(port=self.port, error=why(error))
+            remedy = _("choose another port, or none: any that is free is taken then")
             raise ConfigurationError([Finding(Severity.ERROR, "no-sink", message, remedy=remedy)]) from None
 
     async def _serve(self, listener: socket.socket, running: threading.Event) -> None:
@@ -153,4 +159,6 @@ def make_maildir(folder: Path) -> None:
 
 def _unique_name() -> str:
     """Names sort by arrival (https://cr.yp.to/proto/maildir.html), and end so that a mail program opens them."""
-    return f"{time.time_ns() // 1000:017d}.P{os.getpid()}Q{next(_serial):06d}.{socket.gethostname().replace('/', '_')}.eml"
+    return (
+        f"{time.time_ns() // 1000:017d}.P{os.getpid()}Q{next(_serial):06d}.{socket.gethostname().replace('/', '_')}.eml"
+    )

@@ -3,9 +3,11 @@
 What can go wrong, and what the engine hears of it (delivery/model/channel.py has the contract):
 
 - refused at MAIL, RCPT, DATA or the final dot: that reply, and the session goes on;
-- 421, a lost connection, silence, or answers that do not fit: the session ends. The parcel at hand is settled, with the
-  server's word or with none; *handed_over* tells whether the write that holds its final dot had begun, since from then
-  on only the kernel knows how much has left. The parcel whose envelope went out behind that body is given back;
+- 421, a lost connection, silence, or answers that do not fit: the session ends. A parcel that was to be marked is
+  settled, with the server's word or with none; *handed_over* tells whether the write that holds its final dot had
+  begun, since from then on only the kernel knows how much has left. The parcel whose envelope went out behind that
+  body is given back. So is one whose envelope was under way, if the session had moved others: many relays close after
+  so many messages. On a session that had moved nothing it is settled, so a letter that ends every session is put off;
 - no mark: the body is not sent. After 354 SMTP has no word for "rather not" (a lone dot would be an empty letter), but
   a server drops a transaction whose connection closes (RFC 5321 4.1.1.10), so that is what we do;
 - a session that ends early without having moved anything is an error, so that the engine waits before it tries again.
@@ -164,7 +166,7 @@ class _Session:
                 if await self._offer(trip) and not await self._hand_over(trip):
                     return False
         except LostError as lost:
-            why = self._account(lost, blame=True)
+            why = self._account(lost, blame=not self.moved)
             if not self.moved:
                 raise SessionError(why) from None
             return False

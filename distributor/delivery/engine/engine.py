@@ -1,8 +1,9 @@
 """The engine: keeps a stock of claimed deliveries, as many sessions as are of use, and one lease.
 
 How it fails: a session that breaks settles or gives back what it holds; a relay that cannot be reached makes the
-engine wait, longer each time, while the ledger keeps the queue; a lost lease means that everything in stock is
-somebody else's, and it is dropped unsent. Killed at any moment, the ledger is right (see delivery/model/states.py).
+engine wait, longer each time: through a short outage with its stock in hand, in a long one the stock is put off, until
+a session opens again; a lost lease means that everything in stock is somebody else's, and it is dropped unsent. A
+ledger that hangs delays no stop. Killed at any moment, the ledger is right (see delivery/model/states.py).
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from typing import Any
 
 from distributor.delivery.engine.journal import Journal
 from distributor.delivery.engine.judge import RetryPolicy, judge
+from distributor.delivery.engine.reach import Reach
 from distributor.delivery.ledger import acts, claims, queries
 from distributor.delivery.ledger.claims import Claim, Mark
 from distributor.delivery.ledger.database import Database
@@ -36,7 +38,6 @@ POLL = 0.5
 LINGER = 5.0
 GRACE = 20.0
 LAST_WRITES = 10.0
-BACK_OFF_MOST = 60.0
 _NOT_MADE = Verdict(Outcome.FAIL_MESSAGE, Effect.NONE, Scope.RECIPIENT, "not-made")
 
 
@@ -54,12 +55,13 @@ class Engine:
         self.stock: deque[Claim] = deque()
         self.hands: dict[asyncio.Task[None], _Hand] = {}
         self.changed = asyncio.Event()
+        self.reach = Reach()
         # Compiled when first used, so that a damaged letter is a fault of its own deliveries.
         self._letters: dict[int, CompiledLetter | bytes] = {}
         self._pausing: dict[int, asyncio.Task[None]] = {}
         self._lease = 0
-        self._back_off = 0.0
-        self._not_before = 0.0
+        # The ledger may hold what was put off only because no connection could be had, by us or by others before us.
+        self._put_off = True
         # The ledger may hold claims for us that we do not have: an answer was lost, or we dropped some.
         self._unknown = False
 
@@ -74,7 +76,7 @@ class Engine:
             writer = self._helper(self.journal.run())
             heartbeat = self._helper(self._keep_lease())
             try:
-                await self._supervise(idle, writer, heartbeat)
+                await self._until_stop(self._supervise(idle, writer, heartbeat))
             finally:
                 await self._wind_down(writer)
                 heartbeat.cancel()
@@ -86,6 +88,18 @@ class Engine:
         task = asyncio.create_task(work)
         task.add_done_callback(lambda _task: self.changed.set())
         return task
+
+    async def _until_stop(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do *work*, and leave it where it is when ``stop`` is set: it may be waiting for a ledger that hangs."""
+        working, stopped = asyncio.create_task(work), asyncio.create_task(self.stop.wait())
+        try:
+            await asyncio.wait([working, stopped], return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                await working
+        finally:
+            working.cancel()
+            stopped.cancel()
+            await asyncio.wait([working, stopped])
 
     async def _supervise(self, idle: float | None, *helpers: "asyncio.Task[None]") -> None:
         busy_at = monotonic()
@@ -112,13 +126,14 @@ class Engine:
     async def _restock(self) -> None:
         try:
             await self._return_unknown()
-            if len(self.stock) > SLICE // 2 or (self._waits_for_relay() and not self.hands):
+            await self._hasten_put_off()
+            if len(self.stock) > SLICE // 2 or (self.reach.waits(monotonic()) and not self.hands):
                 return
             claimed = await self.journal.do(claims.claim, self._lease, SLICE)
             await self._load_letters(claimed)
         except LedgerError as error:
             log.error("%s", error)
-            self._unknown = True
+            self._unknown = self._put_off = True
             return
         self.stock.extend(claimed)
         if claimed:
@@ -130,6 +145,12 @@ class Engine:
             self._unknown = False
             keep = [*(claim.id for claim in self._claims()), *self.journal.unwritten()]
             await self.journal.do(claims.release, self._lease, keep)
+
+    async def _hasten_put_off(self) -> None:
+        """The relay is there: what was put off for want of a connection need not wait for its time."""
+        if self._put_off and any(hand.opened for hand in self.hands.values()):
+            self._put_off = False
+            await self.journal.do(claims.hasten_unconnected)
 
     def _claims(self) -> list[Claim]:
         """Everything that is in stock or in hand."""
@@ -143,7 +164,7 @@ class Engine:
         self._letters = kept
 
     def _open_sessions(self) -> None:
-        if self._waits_for_relay():
+        if self.reach.waits(monotonic()):
             return
         wanted = min(self.connections, len(self.stock) + sum(bool(hand.parcels) for hand in self.hands.values()))
         for _each in range(len(self.hands), wanted):
@@ -161,31 +182,20 @@ class Engine:
             self._session_failed(hand, error.reply)
         elif error is not None:
             log.error("a session broke", exc_info=error)
-            self._wait_for_relay()
+            self.reach.failed(monotonic())
 
     def _session_failed(self, hand: "_Hand", reply: Reply) -> None:
         """A relay that takes some of our sessions is only full; one that takes none is in the way of everything."""
         log.warning("%s: %s %s", reply.phase, reply.code or "", reply.text)
-        self._wait_for_relay()
-        if hand.opened or self.hands:
+        self.reach.failed(monotonic())
+        if hand.opened or self.hands or self.reach.is_briefly_away(reply, hand.began, monotonic()):
             return
+        self._put_off = True
         # Whatever it says to a session, it says of no letter: none of them fails for it.
         verdict = replace(self.verdict(reply, ""), outcome=Outcome.DEFER)
         refused, self.stock = self.stock, deque()
         for claim in refused:
             self.record(claim, reply, verdict)
-
-    def _waits_for_relay(self) -> bool:
-        return monotonic() < self._not_before
-
-    def _wait_for_relay(self) -> None:
-        if not self._waits_for_relay():  # sessions that fail together are one failure
-            self._back_off = min(BACK_OFF_MOST, max(1.0, self._back_off * 2))
-            self._not_before = monotonic() + self._back_off
-
-    def relay_answers(self) -> None:
-        """The next failure is a first one again."""
-        self._back_off = 0.0
 
     def verdict(self, reply: Reply, address: str) -> Verdict:
         """What *reply* means, said to *address* ("" for the whole session)."""
@@ -279,7 +289,11 @@ class Engine:
         await _within(GRACE, *self.hands)
         self.stock.clear()
         self.journal.close()
-        await _within(LAST_WRITES, writer, *self._pausing.values())
+        # A ledger that hangs does not end the lease either: the sweep will.
+        if await _within(LAST_WRITES, writer, *self._pausing.values()):
+            await _within(LAST_WRITES, asyncio.create_task(self._end_lease()))
+
+    async def _end_lease(self) -> None:
         with contextlib.suppress(DistributorError):
             await self.journal.do(claims.end_lease, self._lease)
 
@@ -292,11 +306,14 @@ class _Hand:
         self.parcels: dict[Mark, Claim] = {}
         self.marked: set[Mark] = set()
         self.arrived = asyncio.Event()
+        self.began = monotonic()
         self.opened = False
 
     async def take(self) -> Parcel | None:
-        self.opened = True
-        self.engine.relay_answers()
+        if not self.opened:
+            self.opened = True
+            self.engine.reach.opened()
+            self.engine.changed.set()
         until = asyncio.get_running_loop().time() + LINGER
         while (parcel := self.poll()) is None and not self.engine.stop.is_set():
             self.arrived.clear()
@@ -326,6 +343,7 @@ class _Hand:
     def settle(self, parcel: Parcel, reply: Reply) -> None:
         claim = self.parcels.pop(_mark_of(parcel))
         self.marked.discard(_mark_of(parcel))
+        self.engine.reach.answered(reply)
         self.engine.record(claim, reply, self.engine.verdict(reply, claim.address))
 
     def give_back(self, parcel: Parcel) -> None:
@@ -344,12 +362,13 @@ def _mark_of(parcel: Parcel) -> Mark:
     return Mark(parcel.delivery_id, parcel.attempt)
 
 
-async def _within(seconds: float, *tasks: "asyncio.Task[None]") -> None:
-    """Wait for *tasks*; cancel those that take longer than *seconds*."""
+async def _within(seconds: float, *tasks: "asyncio.Task[None]") -> bool:
+    """Wait for *tasks*; cancel those that take longer than *seconds*. True: none did."""
     if not tasks:
-        return
+        return True
     _done, late = await asyncio.wait(tasks, timeout=seconds)
     for task in late:
         task.cancel()
     if late:
         await asyncio.wait(late)
+    return not late

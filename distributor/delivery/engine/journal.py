@@ -8,8 +8,10 @@ a commit that fails is repeated until it succeeds or the engine is told to give 
 import asyncio
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from concurrent.futures import Future
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, TypeVar
 
 from distributor.delivery.ledger import claims
 from distributor.delivery.ledger.claims import Mark, Result
@@ -20,6 +22,7 @@ from distributor.errors import LedgerError
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 REPEAT_AFTER = 1.0
+LAST_TRANSACTION = 1.0
 
 
 class Journal:
@@ -28,7 +31,7 @@ class Journal:
     def __init__(self, database: Database, actor: Actor) -> None:
         self.database = database
         self.actor = actor
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+        self._thread = _LedgerThread()
         self._marks: list[tuple[Mark, asyncio.Future[bool]]] = []
         self._results: list[Result] = []
         self._being_written: list[Result] = []
@@ -38,9 +41,7 @@ class Journal:
 
     async def do(self, function: Callable[..., T], *arguments: object, **options: object) -> T:
         """Run one of the ledger's functions in the journal's thread."""
-        return await asyncio.get_running_loop().run_in_executor(
-            self._thread, lambda: function(self.database, *arguments, **options)
-        )
+        return await asyncio.wrap_future(self._thread.submit(lambda: function(self.database, *arguments, **options)))
 
     def mark(self, mark: Mark) -> asyncio.Future[bool]:
         """True once the mark is durable; False: the delivery is ours no more."""
@@ -80,8 +81,8 @@ class Journal:
         self._ready.set()
 
     def shutdown(self) -> None:
-        """Give the thread back; the transaction under way ends first."""
-        self._thread.shutdown(wait=True)
+        """End the thread. The transaction under way has a moment for its end; a ledger that hangs keeps nobody."""
+        self._thread.end(LAST_TRANSACTION)
 
     async def _commit(self) -> None:
         marks, self._marks = self._marks, []
@@ -102,3 +103,33 @@ class Journal:
             except LedgerError as error:
                 log.error("%s", error)
                 await asyncio.sleep(REPEAT_AFTER)
+
+
+class _LedgerThread:
+    """Runs what it is given in turn. A daemon, as an executor's threads are not: those keep the process from ending."""
+
+    def __init__(self) -> None:
+        self._jobs: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
+        self._thread = Thread(target=self._run, name="ledger", daemon=True)
+        self._thread.start()
+
+    def submit(self, job: Callable[[], T]) -> "Future[T]":
+        """What *job* returns or raises; cancelled before its turn came, it is not run."""
+        future: Future[T] = Future()
+        self._jobs.put((future, job))
+        return future
+
+    def end(self, seconds: float) -> None:
+        """Take no more jobs, and wait *seconds* for the one that is running."""
+        self._jobs.put(None)
+        self._thread.join(seconds)
+
+    def _run(self) -> None:
+        while (given := self._jobs.get()) is not None:
+            future, job = given
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(job())
+            except BaseException as error:
+                future.set_exception(error)

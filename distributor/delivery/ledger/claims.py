@@ -363,8 +363,8 @@ def _logged(connection: Connection, update: Any, event: Event, now: int, actor: 
     return len(rows)
 
 
-def hasten_unconnected(database: Database) -> int:
-    """Make due now what open issues put off because no connection could be had; returns how many.
+def hasten_unconnected(database: Database) -> None:
+    """Make due now what open issues put off because no connection could be had.
 
     For a worker that has a connection. Rows that another worker is at are left to it.
     """
@@ -383,5 +383,6 @@ def hasten_unconnected(database: Database) -> int:
             .with_for_update(skip_locked=True)
             .cte("chosen")
         )
-        update = deliveries.update().where(deliveries.c.id.in_(sa.select(chosen.c.id))).values(next_attempt=now)
-        return connection.execute(update).rowcount
+        connection.execute(
+            deliveries.update().where(deliveries.c.id.in_(sa.select(chosen.c.id))).values(next_attempt=now)
+        )
