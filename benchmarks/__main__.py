@@ -52,7 +52,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--full", action="store_true", help="the cost curve up to 100 times the messages")
     parser.add_argument("--json", action="store_true", help="the results as JSON on stdout")
     parser.add_argument("--write", action="store_true", help="put the results into benchmarks/README.md")
-    return parser.parse_args()
+    wish = parser.parse_args()
+    if wish.write and wish.only:
+        parser.error("--write wants everything measured in one run, so not --only")
+    return wish
 
 
 def _positive(text: str) -> int:

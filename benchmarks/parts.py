@@ -103,10 +103,11 @@ def distance(bench: Bench) -> list[Row]:
             with contextlib.suppress(MissingError):
                 sample = contender.send(bench.task(count, port=port, connections=connections))
                 rate = count / sample.seconds
-                peer = peers.setdefault(connections, rate)
+                if name != "embedded":
+                    peers[connections] = rate
                 rows.append({"sender": contender.text, "connections": connections, "messages": count,
                              "messages/s": rate, "round trips/message": 1000 / rate * connections / ROUND_TRIP,
-                             "× peer": rate / peer})  # fmt: skip
+                             "× peer": rate / peers[connections] if connections in peers else None})  # fmt: skip
     return rows
 
 

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -250,13 +251,9 @@ def test_another_programs_database_is_left_as_it_is(tmp_path: Path) -> None:
     other.close()
 
 
-def test_a_ledger_that_another_program_holds(tmp_path: Path) -> None:
+def test_a_ledger_that_another_program_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with ledgers.opened(f"sqlite:///{tmp_path / 'ledger.sqlite3'}") as ledger:
-
-        @sa.event.listens_for(ledger.engine, "checkout")
-        def impatient(connection: sqlite3.Connection, *_rest: object) -> None:
-            connection.execute("PRAGMA busy_timeout = 10")
-
+        monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.05)
         holder = sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
         with pytest.raises(LedgerError, match="locked") as refused:
@@ -265,6 +262,27 @@ def test_a_ledger_that_another_program_holds(tmp_path: Path) -> None:
         holder.execute("ROLLBACK")
         holder.close()
         open_small(ledger)
+
+
+def test_beside_a_process_that_writes_all_the_time_another_gets_its_turn_at_once(tmp_path: Path) -> None:
+    with ledgers.opened(f"sqlite:///{tmp_path / 'ledger.sqlite3'}") as ledger:
+        open_small(ledger)
+        done = threading.Event()
+
+        def keep_writing() -> None:
+            while not done.is_set():
+                with ledger.write():
+                    time.sleep(0.001)
+
+        busy = threading.Thread(target=keep_writing)
+        busy.start()
+        started = time.monotonic()
+        for _time in range(10):
+            with ledger.write():
+                pass
+        done.set()
+        busy.join()
+        assert time.monotonic() - started < 5
 
 
 def test_a_full_disk_while_opening_leaves_the_ledger_as_it_was(tmp_path: Path) -> None:

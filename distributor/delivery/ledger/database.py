@@ -9,6 +9,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from time import monotonic, sleep
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
@@ -21,6 +22,8 @@ from distributor.i18n import _
 Rows: TypeAlias = Iterable[tuple[Any, ...]]
 
 CHUNK = 10_000
+BUSY_SECONDS = 30.0
+LOOK_EVERY = 0.001
 SQLITE_AT_LEAST = (3, 38)
 # PostgreSQL's advisory locks: of whoever opens an issue, and of the room that workers share.
 _OPENING, _ROOM = 604913, 604914
@@ -159,14 +162,38 @@ def _sqlite_engine(url: str, synchronous: str) -> Engine:
         connection.isolation_level = None
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA synchronous={synchronous}")
-        connection.execute("PRAGMA busy_timeout=30000")
+        connection.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        reading = connection.get_execution_options().get("distributor_read")
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+        raw: Any = connection.connection.dbapi_connection
+        if connection.get_execution_options().get("distributor_read"):
+            raw.execute("BEGIN")
+        else:
+            _begin_writing(raw)
 
     return engine
+
+
+def _begin_writing(raw: sqlite3.Connection) -> None:
+    """Wait for the one write lock.
+
+    SQLite's own waiting looks ever more rarely, down to ten times a second: beside a process that writes all the time
+    it may not see the lock free for long, and a person who wants to stop an issue would not be heard.
+    """
+    deadline = monotonic() + BUSY_SECONDS
+    raw.execute("PRAGMA busy_timeout=0")
+    try:
+        while True:
+            try:
+                raw.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() >= deadline:
+                    raise
+            sleep(LOOK_EVERY)
+    finally:
+        raw.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
 
 
 def _postgresql_engine(url: URL) -> Engine:
