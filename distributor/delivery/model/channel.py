@@ -77,7 +77,7 @@ class Hand(Protocol):
         """Report the result of *parcel*; called exactly once for every parcel taken and not given back."""
 
     def give_back(self, parcel: Parcel) -> None:
-        """Return *parcel* untried: its turn did not come on this session."""
+        """Return *parcel*, which was not handed over: it goes by another session."""
 
 
 class Channel(Protocol):
