@@ -160,9 +160,8 @@ def _sqlite_engine(url: str, synchronous: str) -> Engine:
     def configure(connection: sqlite3.Connection, _record: object) -> None:
         # The driver's own BEGINs come too late for IMMEDIATE; `begin` below sends ours.
         connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode=WAL")
+        _insist(connection, "PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA synchronous={synchronous}")
-        connection.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -170,23 +169,24 @@ def _sqlite_engine(url: str, synchronous: str) -> Engine:
         if connection.get_execution_options().get("distributor_read"):
             raw.execute("BEGIN")
         else:
-            _begin_writing(raw)
+            _insist(raw, "BEGIN IMMEDIATE")
 
     return engine
 
 
-def _begin_writing(raw: sqlite3.Connection) -> None:
-    """Wait for the one write lock.
+def _insist(raw: sqlite3.Connection, statement: str) -> None:
+    """Run *statement*, which needs a lock that others hold for moments at a time.
 
     SQLite's own waiting looks ever more rarely, down to ten times a second: beside a process that writes all the time
-    it may not see the lock free for long, and a person who wants to stop an issue would not be heard.
+    it may not see the lock free for long, and a person who wants to stop an issue would not be heard. And where two
+    make a file WAL's at once, it does not wait at all.
     """
     deadline = monotonic() + BUSY_SECONDS
     raw.execute("PRAGMA busy_timeout=0")
     try:
         while True:
             try:
-                raw.execute("BEGIN IMMEDIATE")
+                raw.execute(statement)
                 return
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() >= deadline:
