@@ -5,7 +5,8 @@ claimed anew, has an old attempt number, and its marks and results change nothin
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -171,18 +172,24 @@ def write(database: Database, marks: Sequence[Mark], results: Sequence[Result], 
 def _mark(database: Database, connection: Connection, marks: Sequence[Mark]) -> set[Mark]:
     if not marks:
         return set()
-    statement = (
-        f"UPDATE deliveries SET state = 'handing_over' FROM {database.rows('id', 'attempt')}"
+    wanted = as_json({"id": mark.id, "attempt": mark.attempt} for mark in marks)
+    rows = connection.execute(_marking(database.rows("id", "attempt")), {"rows": wanted})
+    return {Mark(*row) for row in rows}
+
+
+@cache  # the same statement every time: compiled once, and prepared once by the driver
+def _marking(rows: str) -> sa.TextClause:
+    return sa.text(
+        f"UPDATE deliveries SET state = 'handing_over' FROM {rows}"
         " WHERE deliveries.id = v.id AND deliveries.attempt = v.attempt"
         # Already marked by us is marked: a commit whose answer was lost is repeated.
         " AND deliveries.state IN ('claimed', 'handing_over')"
         " RETURNING deliveries.id, deliveries.attempt"
     )
-    rows = connection.execute(sa.text(statement), {"rows": as_json(map(asdict, marks))})
-    return {Mark(*row) for row in rows}
 
 
 _KEPT = ("phase", "code", "enhanced", "reply", "reason", "relay")
+_REPORTED = ("id", "attempt", "wait", *_KEPT)
 _RESULT = (
     "issue_id", "delivery_id", "at", "kind", "who", "host", "attempt", "phase", "code", "enhanced", "text", "relay",
 )  # fmt: skip
@@ -197,22 +204,11 @@ def _record(
     actor: Actor,
 ) -> int:
     """Apply *event* to the deliveries of *results* that it still applies to; returns how many."""
-    target = _target(event)
-    settled = "NULL" if target is State.DEFERRED else str(now)
-    states = ", ".join(f"'{state.value}'" for state in sources(event))
-    kept = ", ".join(f"{name} = v.{name}" for name in _KEPT)
-    statement = (
-        f"UPDATE deliveries SET state = '{target.value}', {kept}, next_attempt = {now} + v.wait,"
-        # An attempt whose answer comes late was counted when it became uncertain.
-        " tries = tries + CASE state WHEN 'uncertain' THEN 0 ELSE 1 END,"
-        f" settled_at = {settled}, lease_id = NULL, claimed_from = NULL"
-        f" FROM {database.rows('id', 'attempt', 'wait', *_KEPT)}"
-        f" WHERE deliveries.id = v.id AND deliveries.attempt = v.attempt AND deliveries.state IN ({states})"
-        " RETURNING deliveries.id, deliveries.attempt, deliveries.issue_id"
-    )
-    sent = {"rows": as_json(asdict(result) for result in results)}
-    moved = {(row.id, row.attempt): row.issue_id for row in connection.execute(sa.text(statement), sent)}
-    if target is State.DEFERRED:
+    statement = _recording(event, database.rows(*_REPORTED))
+    reported = as_json({name: getattr(result, name) for name in _REPORTED} for result in results)
+    rows = connection.execute(statement, {"rows": reported, "now": now})
+    moved = {(identity, attempt): issue_id for identity, attempt, issue_id in rows}
+    if _target(event) is State.DEFERRED:
         _cancel_deferred(connection, [identity for identity, _attempt in moved], now)
     database.insert(
         connection,
@@ -230,6 +226,25 @@ def _record(
     return len(moved)
 
 
+@cache
+def _recording(event: Event, rows: str) -> sa.TextClause:
+    target = _target(event)
+    now = "CAST(:now AS bigint)"
+    settled = "NULL" if target is State.DEFERRED else now
+    states = ", ".join(f"'{state.value}'" for state in sources(event))
+    kept = ", ".join(f"{name} = v.{name}" for name in _KEPT)
+    return sa.text(
+        f"UPDATE deliveries SET state = '{target.value}', {kept}, next_attempt = {now} + v.wait,"
+        # An attempt whose answer comes late was counted when it became uncertain.
+        " tries = tries + CASE state WHEN 'uncertain' THEN 0 ELSE 1 END,"
+        f" settled_at = {settled}, lease_id = NULL, claimed_from = NULL"
+        f" FROM {rows}"
+        f" WHERE deliveries.id = v.id AND deliveries.attempt = v.attempt AND deliveries.state IN ({states})"
+        " RETURNING deliveries.id, deliveries.attempt, deliveries.issue_id"
+    )
+
+
+@cache
 def _target(event: Event) -> State:
     """The one state that *event* leads to, whichever of its sources the delivery is in."""
     targets = {transition(state, event) for state in sources(event)}
@@ -364,10 +379,7 @@ def _logged(connection: Connection, update: Any, event: Event, now: int, actor: 
 
 
 def hasten_unconnected(database: Database) -> None:
-    """Make due now what open issues put off because no connection could be had.
-
-    For a worker that has a connection. Rows that another worker is at are left to it.
-    """
+    """Make due now what open issues put off for want of a connection; rows that another worker is at are left to it."""
     with database.write() as connection:
         now = database.beside(connection)
         chosen = (
@@ -383,6 +395,5 @@ def hasten_unconnected(database: Database) -> None:
             .with_for_update(skip_locked=True)
             .cte("chosen")
         )
-        connection.execute(
-            deliveries.update().where(deliveries.c.id.in_(sa.select(chosen.c.id))).values(next_attempt=now)
-        )
+        update = deliveries.update().where(deliveries.c.id.in_(sa.select(chosen.c.id)))
+        connection.execute(update.values(next_attempt=now))
