@@ -52,12 +52,6 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return url
 
 
-@pytest.fixture
-def chromium() -> Path:
-    """A headless browser, for the few tests that look at letters."""
-    return servers.find_chromium()
-
-
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the person who runs the tests reaches them; the program speaks English."""

@@ -258,6 +258,14 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+def test_under_nohup_the_end_of_the_terminal_stops_nothing() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert delivering._heeded() == [signal.SIGINT, signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_a_worker_delivers_and_sweeps_until_it_is_told_to_stop(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivering, "SWEEP_EVERY", 0.05)
     open_sendable(site.ledger, 5)

@@ -253,21 +253,26 @@ def retry_policy(settings: Settings) -> RetryPolicy:
     return RetryPolicy(first=settings.retry_first, most=settings.retry_most, expire_after=settings.expire_after)
 
 
+def _heeded() -> list[signal.Signals]:
+    """What stops us. What whoever started us has us ignore (nohup: the end of the terminal) stays ignored."""
+    return [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
+
+
 @contextlib.contextmanager
 def _stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-    for number in STOPPING:
+    loop, numbers = asyncio.get_running_loop(), _heeded()
+    for number in numbers:
         loop.add_signal_handler(number, stop.set)
     try:
         yield
     finally:
-        for number in STOPPING:
+        for number in numbers:
             loop.remove_signal_handler(number)
 
 
 @contextlib.contextmanager
 def _setting_on_signals(stopped: threading.Event) -> Iterator[None]:
-    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in STOPPING}
+    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in _heeded()}
     try:
         yield
     finally:
