@@ -9,11 +9,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from distributor.delivery.ledger import claims, migrate
-from distributor.delivery.ledger.claims import Claim, Mark, Result
+from distributor.delivery.ledger import claims, migrate, sweeping, writing
+from distributor.delivery.ledger.claims import Claim
 from distributor.delivery.ledger.database import Database
 from distributor.delivery.ledger.opening import NewIssue, NewLetter, open_issue
 from distributor.delivery.ledger.staging import Staging
+from distributor.delivery.ledger.writing import Mark, Result
 from distributor.delivery.model.records import Actor, IssueRecord
 from distributor.delivery.model.states import Event, State
 from distributor.recipients.model import Candidate, GroupName
@@ -105,16 +106,16 @@ def result(claim: Claim | Mark, event: Event = Event.ACCEPTED, **changes: Any) -
 
 def mark(database: Database, *taken: Claim) -> set[Mark]:
     """The marks that were accepted."""
-    return claims.write(database, [Mark(claim.id, claim.attempt) for claim in taken], [], WORKER)[0]
+    return writing.write(database, [Mark(claim.id, claim.attempt) for claim in taken], [], WORKER)[0]
 
 
 def record(database: Database, *results: Result) -> int:
     """How many results were refused."""
-    return claims.write(database, [], results, WORKER)[1]
+    return writing.write(database, [], results, WORKER)[1]
 
 
-def sweep(database: Database, **changes: Any) -> claims.Swept:
-    return claims.sweep(database, **{"actor": WORKER, "expire_after": 2 * DAY, **changes})
+def sweep(database: Database, **changes: Any) -> sweeping.Swept:
+    return sweeping.sweep(database, **{"actor": WORKER, "expire_after": 2 * DAY, **changes})
 
 
 def claimed(database: Database, limit: int = 100, *, seconds: float = 60) -> tuple[int, list[Claim]]:

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from distributor import settings as configuration
-from distributor.delivery.ledger import acts, claims, queries
-from distributor.delivery.ledger.claims import Swept
+from distributor.delivery.ledger import acts, queries, sweeping
 from distributor.delivery.ledger.queries import Progress
+from distributor.delivery.ledger.sweeping import Swept
 from distributor.delivery.model.records import IssueRecord, IssueState
 from distributor.delivery.model.states import State
 from distributor.distribution import delivering
@@ -194,7 +194,7 @@ def away(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, times: int) ->
     monkeypatch.setattr(module, name, function)
 
 
-@pytest.mark.parametrize(("module", "name"), [(queries, "progress"), (queries, "find_issues"), (claims, "sweep")])
+@pytest.mark.parametrize(("module", "name"), [(queries, "progress"), (queries, "find_issues"), (sweeping, "sweep")])
 def test_a_ledger_that_is_away_for_a_moment_ends_nothing(
     site: Site, monkeypatch: pytest.MonkeyPatch, module: Any, name: str
 ) -> None:
@@ -284,7 +284,7 @@ def test_a_worker_delivers_and_sweeps_until_it_is_told_to_stop(site: Site, monke
 
 def test_a_worker_outlives_a_sweep_that_fails(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivering, "SWEEP_EVERY", 0.05)
-    away(monkeypatch, claims, "sweep", times=2)
+    away(monkeypatch, sweeping, "sweep", times=2)
     sweeps: list[Swept] = []
 
     def stop(swept: Swept) -> None:

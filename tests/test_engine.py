@@ -13,7 +13,7 @@ from distributor.delivery.engine import journal as journal_module
 from distributor.delivery.engine import reach as reach_module
 from distributor.delivery.engine.engine import Engine
 from distributor.delivery.engine.judge import RetryPolicy
-from distributor.delivery.ledger import acts, claims, queries
+from distributor.delivery.ledger import acts, claims, queries, writing
 from distributor.delivery.ledger.database import Database
 from distributor.delivery.model.channel import Hand, Parcel, Phase, Reply, SessionError
 from distributor.delivery.model.records import IssueRecord, IssueState
@@ -542,7 +542,7 @@ class Failing:
 
 @pytest.mark.parametrize("late", [False, True], ids=["not written", "written, answer lost"])
 @pytest.mark.parametrize(
-    ("module", "name"), [(claims, "claim"), (claims, "write"), (queries, "compiled_letters"), (claims, "release")]
+    ("module", "name"), [(claims, "claim"), (writing, "write"), (queries, "compiled_letters"), (claims, "release")]
 )
 async def test_a_ledger_that_is_away_for_a_moment_costs_nothing(
     ledger: Database, monkeypatch: pytest.MonkeyPatch, module: Any, name: str, late: bool
@@ -567,7 +567,7 @@ async def test_a_result_that_is_not_written_yet_is_not_lost_when_claims_are_give
     engine = make(ledger, script)
 
     async def refuse_and_drop_the_issue(_script: Script, hand: Hand, parcel: Parcel) -> None:
-        Failing(monkeypatch, claims, "write", times=5, late=False)
+        Failing(monkeypatch, writing, "write", times=5, late=False)
         hand.settle(parcel, said(Phase.RCPT, 550, "5.1.1 no such user"))
         engine.forget(issue.id)
 
@@ -587,7 +587,7 @@ async def test_stopped_while_the_ledger_is_away_it_ends_all_the_same(
 
     async def the_ledger_goes_away(script: Script, hand: Hand, parcel: Parcel) -> None:
         await hand_over(script, hand, parcel)
-        Failing(monkeypatch, claims, "write", times=10**9, late=False)
+        Failing(monkeypatch, writing, "write", times=10**9, late=False)
         Failing(monkeypatch, claims, "end_lease", times=10**9, late=False)
         hand.settle(parcel, said(Phase.DOT, 250, "queued", handed_over=True))
         engine.stop.set()
@@ -605,16 +605,17 @@ async def test_stopped_while_the_ledger_is_away_it_ends_all_the_same(
 async def test_stopped_while_the_ledger_hangs_it_ends_all_the_same(
     ledger: Database, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    for module, patience in (
+    for where, patience in (
         (engine_module, "GRACE"),
         (engine_module, "LAST_WRITES"),
         (journal_module, "LAST_TRANSACTION"),
     ):
-        monkeypatch.setattr(module, patience, 0.1)
+        monkeypatch.setattr(where, patience, 0.1)
     monkeypatch.setattr(engine_module, "LEASE", 0.06)
     monkeypatch.setattr(engine_module, "SLICE", 2)
     hangs, goes_on, ended = threading.Event(), threading.Event(), threading.Event()
-    real = getattr(claims, name)
+    module = writing if name == "write" else claims
+    real = getattr(module, name)
 
     def hanging(*arguments: Any, **options: Any) -> Any:
         hangs.set()
@@ -626,7 +627,7 @@ async def test_stopped_while_the_ledger_hangs_it_ends_all_the_same(
 
     open_sendable(ledger, 30)
     engine = make(ledger, Script(ledger))
-    monkeypatch.setattr(claims, name, hanging)
+    monkeypatch.setattr(module, name, hanging)
     running = asyncio.create_task(engine.run())
     if name != "end_lease":
         assert await asyncio.to_thread(hangs.wait, 10)
@@ -653,7 +654,7 @@ async def test_a_fault_of_our_own_in_the_journal_is_not_waited_out(
 
     monkeypatch.setattr(engine_module, "GRACE", 0.1)
     open_sendable(ledger, 3)
-    monkeypatch.setattr(claims, "write", broken)
+    monkeypatch.setattr(writing, "write", broken)
     with pytest.raises(ZeroDivisionError):
         await asyncio.wait_for(make(ledger, Script(ledger)).run(), 10)
 

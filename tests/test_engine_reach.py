@@ -9,7 +9,7 @@ import pytest
 from distributor.delivery.engine import engine as engine_module
 from distributor.delivery.engine import reach as reach_module
 from distributor.delivery.engine.reach import Reach
-from distributor.delivery.ledger import acts, claims
+from distributor.delivery.ledger import acts, sweeping
 from distributor.delivery.ledger.database import Database
 from distributor.delivery.model.channel import Hand, Parcel, Phase, Reply, SessionError
 from distributor.delivery.model.states import Event, State
@@ -145,14 +145,14 @@ async def test_a_ledger_that_is_away_just_then_is_asked_again(
     ledger: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     faults = [LedgerError("the ledger is away"), LedgerError("the ledger is away")]
-    real = claims.hasten_unconnected
+    real = sweeping.hasten_unconnected
 
     def failing(database: Database) -> None:
         if faults:
             raise faults.pop()
         real(database)
 
-    monkeypatch.setattr(claims, "hasten_unconnected", failing)
+    monkeypatch.setattr(sweeping, "hasten_unconnected", failing)
     open_sendable(ledger, 5)
     script = Script(ledger)
     script.refusals.extend([REFUSED] * 3)
@@ -190,7 +190,7 @@ def test_only_what_lacked_a_connection_in_an_open_issue_is_made_due(ledger: Data
     ledgers.execute(ledger, "UPDATE deliveries SET next_attempt = NULL WHERE id = 3")  # waits for a person
     acts.pause(ledger, paused.id, actor=PERSON, reason="")
     before = {number: row(ledger, number)["next_attempt"] for number in reasons}
-    claims.hasten_unconnected(ledger)
+    sweeping.hasten_unconnected(ledger)
     after = {number: row(ledger, number)["next_attempt"] for number in reasons}
     assert before[1] - after[1] > HOUR * 0.9
     assert {number for number in reasons if after[number] != before[number]} == {1}

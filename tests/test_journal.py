@@ -9,8 +9,8 @@ import pytest
 
 from distributor.delivery.engine import journal as journal_module
 from distributor.delivery.engine.journal import Journal
-from distributor.delivery.ledger import claims
-from distributor.delivery.ledger.claims import Mark, Result
+from distributor.delivery.ledger import writing
+from distributor.delivery.ledger.writing import Mark, Result
 from distributor.delivery.model.states import Event
 from distributor.errors import LedgerError
 from tests import ledgers
@@ -41,7 +41,7 @@ class Written:
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> Written:
     fake = Written()
-    monkeypatch.setattr(claims, "write", fake)
+    monkeypatch.setattr(writing, "write", fake)
     monkeypatch.setattr(journal_module, "REPEAT_AFTER", 0.01)
     return fake
 

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from distributor.delivery.ledger import acts, claims, queries
-from distributor.delivery.ledger.claims import Claim, Mark
+from distributor.delivery.ledger import acts, claims, queries, sweeping, writing
+from distributor.delivery.ledger.claims import Claim
 from distributor.delivery.ledger.database import Database
+from distributor.delivery.ledger.writing import Mark
 from distributor.delivery.model.states import Event, State
 from tests import ledgers
 from tests.ledgers import (
@@ -182,7 +183,7 @@ def test_only_a_claimed_delivery_can_be_marked_and_only_by_its_own_attempt(ledge
     _lease, (first, second) = claimed(ledger)
     wrong = Mark(second.id, second.attempt + 1)
     right = Mark(first.id, first.attempt)
-    assert claims.write(ledger, [right, wrong], [], WORKER)[0] == {right}
+    assert writing.write(ledger, [right, wrong], [], WORKER)[0] == {right}
     assert states(ledger) == {State.HANDING_OVER: 1, State.CLAIMED: 1}
 
 
@@ -197,7 +198,7 @@ def test_results_and_marks_of_one_commit_are_written_together(ledger: Database) 
     _lease, (first, second, third) = claimed(ledger)
     mark(ledger, first)
     results = [result(first), result(third, Event.REFUSE, code=550, reason="no-such-mailbox")]
-    assert claims.write(ledger, [Mark(second.id, second.attempt)], results, WORKER) == (
+    assert writing.write(ledger, [Mark(second.id, second.attempt)], results, WORKER) == (
         {Mark(second.id, second.attempt)},
         0,
     )
@@ -205,7 +206,7 @@ def test_results_and_marks_of_one_commit_are_written_together(ledger: Database) 
 
 
 def test_nothing_to_write_writes_nothing(ledger: Database) -> None:
-    assert claims.write(ledger, [], [], WORKER) == (set(), 0)
+    assert writing.write(ledger, [], [], WORKER) == (set(), 0)
 
 
 # Results
@@ -361,7 +362,7 @@ def test_the_sweep_takes_back_what_dead_workers_held(ledger: Database) -> None:
     _dead, taken = claimed(ledger, seconds=-1)
     mark(ledger, taken[0], taken[3])
     assert [claim.id for claim in taken] == [3, 4, 1, 2]
-    assert sweep(ledger) == claims.Swept(released=2, uncertain=2, expired=0, resent=0)
+    assert sweep(ledger) == sweeping.Swept(released=2, uncertain=2, expired=0, resent=0)
     assert [row(ledger, n)["state"] for n in range(1, 5)] == ["deferred", "uncertain", "uncertain", "queued"]
     uncertain = row(ledger, 3)
     assert (uncertain["reason"], uncertain["tries"], uncertain["lease_id"]) == ("lease-expired", 1, None)
@@ -376,7 +377,7 @@ def test_the_living_keep_what_they_hold(ledger: Database) -> None:
     open_small(ledger, 2)
     _lease, taken = claimed(ledger)
     mark(ledger, taken[0])
-    assert sweep(ledger) == claims.Swept(0, 0, 0, 0)
+    assert sweep(ledger) == sweeping.Swept(0, 0, 0, 0)
     assert states(ledger) == {State.HANDING_OVER: 1, State.CLAIMED: 1}
 
 
@@ -412,15 +413,15 @@ def test_what_was_claimed_under_a_lease_that_is_gone_is_found_all_the_same(ledge
     sweep(ledger)
     late = claims.claim(ledger, lease, 2)
     mark(ledger, late[0])
-    assert sweep(ledger) == claims.Swept(released=1, uncertain=1, expired=0, resent=0)
+    assert sweep(ledger) == sweeping.Swept(released=1, uncertain=1, expired=0, resent=0)
 
 
 def test_a_sweep_twice_is_a_sweep_once(ledger: Database) -> None:
     open_small(ledger, 3)
     _dead, taken = claimed(ledger, seconds=-1)
     mark(ledger, taken[0])
-    assert sweep(ledger) == claims.Swept(released=2, uncertain=1, expired=0, resent=0)
-    assert sweep(ledger) == claims.Swept(0, 0, 0, 0)
+    assert sweep(ledger) == sweeping.Swept(released=2, uncertain=1, expired=0, resent=0)
+    assert sweep(ledger) == sweeping.Swept(0, 0, 0, 0)
 
 
 def test_two_sweeps_at_once_find_everything_once(ledger: Database) -> None:

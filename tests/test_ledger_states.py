@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from distributor.delivery.ledger import acts, claims, queries
+from distributor.delivery.ledger import acts, claims, queries, writing
 from distributor.delivery.ledger.claims import Claim
 from distributor.delivery.ledger.database import Database
 from distributor.delivery.ledger.schema import metadata
@@ -45,11 +45,11 @@ LEASE = 7
 
 
 def written(database: Database, event: Event) -> None:
-    record(database, *(result(claims.Mark(identity, 1), event) for identity in range(1, len(ROWS) + 1)))
+    record(database, *(result(writing.Mark(identity, 1), event) for identity in range(1, len(ROWS) + 1)))
 
 
 def mark_all(database: Database) -> None:
-    claims.write(database, [claims.Mark(identity, 1) for identity in range(1, len(ROWS) + 1)], [], WORKER)
+    writing.write(database, [writing.Mark(identity, 1) for identity in range(1, len(ROWS) + 1)], [], WORKER)
 
 
 def expire_lease(database: Database) -> None:
@@ -179,7 +179,7 @@ class Life(RuleBasedStateMachine):
             claim = data.draw(st.sampled_from(self.taken))
             each = self.rows[claim.id]
             ours = claim.attempt == each["attempt"] and each["state"] in HELD
-            assert ledgers.mark(self.database, claim) == ({claims.Mark(claim.id, claim.attempt)} if ours else set())
+            assert ledgers.mark(self.database, claim) == ({writing.Mark(claim.id, claim.attempt)} if ours else set())
             if ours:
                 each["state"] = State.HANDING_OVER
 

@@ -7,7 +7,7 @@ import click
 
 from distributor.cli import output
 from distributor.cli.bell import tasks_of
-from distributor.delivery.ledger.claims import Swept
+from distributor.delivery.ledger.sweeping import Swept
 from distributor.distribution import delivering
 from distributor.distribution.site import Site, open_site
 from distributor.distribution.site import worker as this_worker

@@ -13,9 +13,9 @@ from time import monotonic
 
 from distributor.delivery.engine.engine import SLICE, Engine
 from distributor.delivery.engine.judge import RetryPolicy
-from distributor.delivery.ledger import claims, queries
-from distributor.delivery.ledger.claims import Swept
+from distributor.delivery.ledger import queries, sweeping
 from distributor.delivery.ledger.queries import Progress
+from distributor.delivery.ledger.sweeping import Swept
 from distributor.delivery.model.channel import Channel
 from distributor.delivery.model.records import IssueRecord, IssueState
 from distributor.delivery.model.states import State
@@ -231,7 +231,7 @@ def sweep(site: Site) -> Swept:
     """Take back what dead workers held; expire what is too old; by policy, send the uncertain again."""
     settings = site.settings
     resend_after = settings.retry_first if settings.uncertain == "resend" else None
-    return claims.sweep(site.ledger, actor=worker(), expire_after=settings.expire_after, resend_after=resend_after)
+    return sweeping.sweep(site.ledger, actor=worker(), expire_after=settings.expire_after, resend_after=resend_after)
 
 
 def _sweep_if_possible(site: Site) -> Swept | None:

@@ -20,9 +20,10 @@ from typing import Any
 from distributor.delivery.engine.journal import Journal
 from distributor.delivery.engine.judge import RetryPolicy, judge
 from distributor.delivery.engine.reach import Reach
-from distributor.delivery.ledger import acts, claims, queries
-from distributor.delivery.ledger.claims import Claim, Mark
+from distributor.delivery.ledger import acts, claims, queries, sweeping
+from distributor.delivery.ledger.claims import Claim
 from distributor.delivery.ledger.database import Database
+from distributor.delivery.ledger.writing import Mark
 from distributor.delivery.model.channel import Channel, Parcel, Phase, Reply, SessionError
 from distributor.delivery.model.records import Actor
 from distributor.delivery.model.replies import Effect, Outcome, Scope, Verdict, classify, provider_of
@@ -150,7 +151,7 @@ class Engine:
         """The relay is there: what was put off for want of a connection need not wait for its time."""
         if self._put_off and any(hand.opened for hand in self.hands.values()):
             self._put_off = False
-            await self.journal.do(claims.hasten_unconnected)
+            await self.journal.do(sweeping.hasten_unconnected)
 
     def _claims(self) -> list[Claim]:
         """Everything that is in stock or in hand."""

@@ -13,9 +13,9 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
 
-from distributor.delivery.ledger import claims
-from distributor.delivery.ledger.claims import Mark, Result
+from distributor.delivery.ledger import writing
 from distributor.delivery.ledger.database import Database
+from distributor.delivery.ledger.writing import Mark, Result
 from distributor.delivery.model.records import Actor
 from distributor.errors import LedgerError
 
@@ -99,7 +99,7 @@ class Journal:
     async def _write(self, marks: list[Mark], results: list[Result]) -> tuple[set[Mark], int]:
         while True:
             try:
-                return await self.do(claims.write, marks, results, actor=self.actor)
+                return await self.do(writing.write, marks, results, actor=self.actor)
             except LedgerError as error:
                 log.error("%s", error)
                 await asyncio.sleep(REPEAT_AFTER)

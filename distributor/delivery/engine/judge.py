@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from distributor.delivery.ledger.claims import Claim, Result
+from distributor.delivery.ledger.claims import Claim
+from distributor.delivery.ledger.writing import Result
 from distributor.delivery.model.channel import Reply
 from distributor.delivery.model.replies import Outcome, Verdict, decides
 from distributor.delivery.model.retry import next_attempt
