@@ -7,8 +7,9 @@ lock of the application's own gives a person's acts and the sweep what SQLite gi
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
+from threading import Lock
 from time import monotonic, sleep
 from typing import Any, TypeAlias
 
@@ -20,6 +21,7 @@ from distributor.errors import Finding, LedgerError, Severity
 from distributor.i18n import _
 
 Rows: TypeAlias = Iterable[tuple[Any, ...]]
+Run: TypeAlias = Callable[[str, Sequence[str], Sequence[tuple[Any, ...]]], list[tuple[Any, ...]]]
 
 CHUNK = 10_000
 BUSY_SECONDS = 30.0
@@ -45,18 +47,12 @@ _POSTGRESQL_CONNECTION = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
-# Types of the columns that a set of rows may carry into a statement (see Database.rows).
+# PostgreSQL's types of the columns that rows may carry into a statement (see Database.short).
 _ROW_TYPES = {
-    "id": "bigint",
-    "attempt": "integer",
-    "wait": "bigint",
-    "phase": "text",
-    "code": "integer",
-    "enhanced": "text",
-    "reply": "text",
-    "reason": "text",
-    "relay": "text",
-}
+    "id": "bigint", "issue_id": "bigint", "attempt": "integer", "now": "bigint", "wait": "bigint", "phase": "text",
+    "code": "integer", "enhanced": "text", "reply": "text", "reason": "text", "relay": "text", "who": "text",
+    "host": "text",
+}  # fmt: skip
 
 
 class Database:
@@ -73,12 +69,32 @@ class Database:
         self.engine = _engine(url, synchronous)
         self.dialect = self.engine.dialect.name
         self.now = _NOW[self.dialect]
+        self._kept: sa.PoolProxiedConnection | None = None
+        self._keeping = Lock()
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that may write. On SQLite it holds the one write lock from its start (BEGIN IMMEDIATE)."""
         with _said_plainly(self.engine.dialect.loaded_dbapi), self.engine.begin() as connection:
             yield connection
+
+    @contextlib.contextmanager
+    def short(self) -> Iterator[tuple[int, Run]]:
+        """As write() with beside(), for what is written many times a second: by the driver alone, a kept connection.
+
+        Gives the clock, and a function that runs a statement beside rows called ``v`` (its columns, then the rows) and
+        returns what the statement returns. One at a time.
+        """
+        with self._keeping, _said_plainly(self.engine.dialect.loaded_dbapi):
+            if self._kept is None:
+                self._kept = self.engine.raw_connection()
+            try:
+                with _SHORT[self.dialect](self._kept.dbapi_connection, self.now) as (now, run):
+                    yield now, run
+            except BaseException:
+                kept, self._kept = self._kept, None
+                kept.invalidate()
+                raise
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
@@ -105,14 +121,6 @@ class Database:
             return self.clock(connection)
         return int(connection.exec_driver_sql(f"SELECT {self.now} FROM {lock}({_ROOM})").scalar_one())
 
-    def rows(self, *columns: str) -> str:
-        """SQL for the rows of the JSON parameter ``:rows`` as ``v(columns…)``: a set in one round trip."""
-        if self.dialect == "sqlite":
-            picked = ", ".join(f"value ->> '{name}' AS {name}" for name in columns)
-            return f"(SELECT {picked} FROM json_each(:rows)) AS v"
-        typed = ", ".join(f"{name} {_ROW_TYPES[name]}" for name in columns)
-        return f"json_to_recordset(CAST(:rows AS json)) AS v({typed})"
-
     def insert(self, connection: Connection, table: sa.Table, columns: Sequence[str], rows: Rows) -> int:
         """Insert *rows* (tuples in the order of *columns*) at bulk speed and steady memory; returns how many."""
         if self.dialect == "sqlite":
@@ -125,13 +133,11 @@ class Database:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_OPENING})")
 
     def close(self) -> None:
-        """Close every pooled connection."""
+        """Close every connection."""
+        if self._kept is not None:
+            self._kept.invalidate()
+            self._kept = None
         self.engine.dispose()
-
-
-def as_json(rows: Iterable[Mapping[str, Any]]) -> str:
-    """The value of ``:rows`` for Database.rows."""
-    return json.dumps(list(rows), ensure_ascii=False, separators=(",", ":"))
 
 
 def _engine(url: str, synchronous: str) -> Engine:
@@ -154,7 +160,7 @@ def _sqlite_engine(url: str, synchronous: str) -> Engine:
         raise LedgerError(
             _("Python here has SQLite {version}; the ledger needs 3.38 or newer").format(version=sqlite3.sqlite_version)
         )
-    engine = sa.create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+    engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
 
     @sa.event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _record: object) -> None:
@@ -172,6 +178,41 @@ def _sqlite_engine(url: str, synchronous: str) -> Engine:
             _insist(raw, "BEGIN IMMEDIATE")
 
     return engine
+
+
+@contextlib.contextmanager
+def _short_sqlite(raw: sqlite3.Connection, clock: str) -> Iterator[tuple[int, Run]]:
+    def run(statement: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        row = f"({', '.join('?' * len(columns))})"
+        with_rows = f"WITH v({', '.join(columns)}) AS (VALUES {', '.join([row] * len(rows))}) {statement}"
+        return raw.execute(with_rows, list(chain.from_iterable(rows))).fetchall()
+
+    _insist(raw, "BEGIN IMMEDIATE")
+    yield raw.execute(f"SELECT {clock}").fetchone()[0], run
+    raw.execute("COMMIT")
+
+
+@contextlib.contextmanager
+def _short_postgresql(raw: Any, clock: str) -> Iterator[tuple[int, Run]]:
+    def run(statement: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        typed = ", ".join(f"{name} {_ROW_TYPES[name]}" for name in columns)
+        with_rows = f"WITH v AS (SELECT * FROM json_to_recordset(%s::json) AS v({typed})) {statement}"
+        json_rows = json.dumps([dict(zip(columns, row, strict=True)) for row in rows], ensure_ascii=False)
+        cursor = raw.execute(with_rows, [json_rows])
+        return list(cursor.fetchall()) if cursor.description else []
+
+    raw.autocommit = True
+    # The lock first and by a statement of its own: what follows sees what those did that we waited for.
+    cursor = raw.execute(f"BEGIN; SELECT {clock} FROM pg_advisory_xact_lock_shared({_ROOM})")
+    cursor.nextset()
+    yield cursor.fetchone()[0], run
+    raw.execute("COMMIT")
+
+
+_SHORT: dict[str, Callable[[Any, str], contextlib.AbstractContextManager[tuple[int, Run]]]] = {
+    "sqlite": _short_sqlite,
+    "postgresql": _short_postgresql,
+}
 
 
 def _insist(raw: sqlite3.Connection, statement: str) -> None:

@@ -8,12 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
-
-from distributor.delivery.ledger.database import Database, as_json
-from distributor.delivery.ledger.schema import deliveries, events, issues
-from distributor.delivery.model.records import Actor, IssueState
+from distributor.delivery.ledger.database import Database, Run
+from distributor.delivery.model.records import Actor
 from distributor.delivery.model.states import Event, State, sources, transition
 
 
@@ -47,88 +43,89 @@ def write(database: Database, marks: Sequence[Mark], results: Sequence[Result], 
     Returns the marks that were accepted (the others are ours no more: send no body), and how many results were refused
     because a person or a sweep had moved the delivery on.
     """
-    with database.write() as connection:
-        now = database.beside(connection)
-        written = sum(
-            _record(database, connection, event, [result for result in results if result.event is event], now, actor)
-            for event in dict.fromkeys(result.event for result in results)
-        )
-        return _mark(database, connection, marks), len(results) - written
+    with database.short() as (now, run):
+        written = 0
+        for event in dict.fromkeys(result.event for result in results):
+            written += _record(run, event, [result for result in results if result.event is event], now, actor)
+        rows = [(mark.id, mark.attempt) for mark in marks]
+        return {Mark(*row) for row in run(_MARKING, _MARK, rows)} if rows else set(), len(results) - written
 
 
-def _mark(database: Database, connection: Connection, marks: Sequence[Mark]) -> set[Mark]:
-    if not marks:
-        return set()
-    wanted = as_json({"id": mark.id, "attempt": mark.attempt} for mark in marks)
-    rows = connection.execute(_marking(database.rows("id", "attempt")), {"rows": wanted})
-    return {Mark(*row) for row in rows}
-
-
-@cache  # the same statement every time: compiled once, and prepared once by the driver
-def _marking(rows: str) -> sa.TextClause:
-    return sa.text(
-        f"UPDATE deliveries SET state = 'handing_over' FROM {rows}"
-        " WHERE deliveries.id = v.id AND deliveries.attempt = v.attempt"
-        # Already marked by us is marked: a commit whose answer was lost is repeated.
-        " AND deliveries.state IN ('claimed', 'handing_over')"
-        " RETURNING deliveries.id, deliveries.attempt"
-    )
-
-
+_MARK = ("id", "attempt")
+_MARKING = (
+    "UPDATE deliveries SET state = 'handing_over' FROM v WHERE deliveries.id = v.id AND deliveries.attempt = v.attempt"
+    # Already marked by us is marked: a commit whose answer was lost is repeated.
+    " AND deliveries.state IN ('claimed', 'handing_over') RETURNING deliveries.id, deliveries.attempt"
+)
 _KEPT = ("phase", "code", "enhanced", "reply", "reason", "relay")
-_REPORTED = ("id", "attempt", "wait", *_KEPT)
-_RESULT = (
-    "issue_id", "delivery_id", "at", "kind", "who", "host", "attempt", "phase", "code", "enhanced", "text", "relay",
-)  # fmt: skip
+_RESULT = ("id", "attempt", "now", "wait", *_KEPT)
+_EVENT = ("issue_id", "id", "now", "who", "host", "attempt", "phase", "code", "enhanced", "reply", "relay")
 
 
-def _record(
-    database: Database,
-    connection: Connection,
-    event: Event,
-    results: Sequence[Result],
-    now: int,
-    actor: Actor,
-) -> int:
+def _record(run: Run, event: Event, results: Sequence[Result], now: int, actor: Actor) -> int:
     """Apply *event* to the deliveries of *results* that it still applies to; returns how many."""
-    statement = _recording(event, database.rows(*_REPORTED))
-    reported = as_json({name: getattr(result, name) for name in _REPORTED} for result in results)
-    rows = connection.execute(statement, {"rows": reported, "now": now})
-    moved = {(identity, attempt): issue_id for identity, attempt, issue_id in rows}
-    if _target(event) is State.DEFERRED:
-        _cancel_deferred(connection, [identity for identity, _attempt in moved], now)
-    database.insert(
-        connection,
-        events,
-        _RESULT,
+    rows = [
         (
-            (
-                moved[result.id, result.attempt], result.id, now, event.value, actor.who, actor.host, result.attempt,
-                result.phase, result.code, result.enhanced, result.reply, result.relay,
-            )
-            for result in results
-            if (result.id, result.attempt) in moved
-        ),
-    )  # fmt: skip
+            each.id,
+            each.attempt,
+            now,
+            each.wait,
+            each.phase,
+            each.code,
+            each.enhanced,
+            each.reply,
+            each.reason,
+            each.relay,
+        )
+        for each in results
+    ]
+    moved = {(identity, attempt): issue_id for identity, attempt, issue_id in run(_recording(event), _RESULT, rows)}
+    if not moved:
+        return 0
+    if _target(event) is State.DEFERRED:
+        run(_CANCELLING, ("id", "now"), [(identity, now) for identity, _attempt in moved])
+    told = [
+        (
+            moved[each.id, each.attempt], each.id, now, actor.who, actor.host, each.attempt,
+            each.phase, each.code, each.enhanced, each.reply, each.relay,
+        )
+        for each in results
+        if (each.id, each.attempt) in moved
+    ]  # fmt: skip
+    run(_telling(event), _EVENT, told)
     return len(moved)
 
 
 @cache
-def _recording(event: Event, rows: str) -> sa.TextClause:
+def _recording(event: Event) -> str:
     target = _target(event)
-    now = "CAST(:now AS bigint)"
-    settled = "NULL" if target is State.DEFERRED else now
+    settled = "NULL" if target is State.DEFERRED else "v.now"
     states = ", ".join(f"'{state.value}'" for state in sources(event))
     kept = ", ".join(f"{name} = v.{name}" for name in _KEPT)
-    return sa.text(
-        f"UPDATE deliveries SET state = '{target.value}', {kept}, next_attempt = {now} + v.wait,"
+    return (
+        f"UPDATE deliveries SET state = '{target.value}', {kept}, next_attempt = v.now + v.wait,"
         # An attempt whose answer comes late was counted when it became uncertain.
         " tries = tries + CASE state WHEN 'uncertain' THEN 0 ELSE 1 END,"
-        f" settled_at = {settled}, lease_id = NULL, claimed_from = NULL"
-        f" FROM {rows}"
+        f" settled_at = {settled}, lease_id = NULL, claimed_from = NULL FROM v"
         f" WHERE deliveries.id = v.id AND deliveries.attempt = v.attempt AND deliveries.state IN ({states})"
         " RETURNING deliveries.id, deliveries.attempt, deliveries.issue_id"
     )
+
+
+@cache
+def _telling(event: Event) -> str:
+    return (
+        "INSERT INTO events"
+        " (issue_id, delivery_id, at, kind, who, host, attempt, phase, code, enhanced, text, relay)"
+        f" SELECT issue_id, id, now, '{event.value}', who, host, attempt, phase, code, enhanced, reply, relay FROM v"
+    )
+
+
+# What was in flight when its issue was cancelled, and came back deferred, is cancelled now.
+_CANCELLING = (
+    "UPDATE deliveries SET state = 'cancelled', next_attempt = NULL, settled_at = v.now FROM v, issues"
+    " WHERE deliveries.id = v.id AND issues.id = deliveries.issue_id AND issues.state = 'cancelled'"
+)
 
 
 @cache
@@ -137,13 +134,3 @@ def _target(event: Event) -> State:
     targets = {transition(state, event) for state in sources(event)}
     (target,) = targets
     return target
-
-
-def _cancel_deferred(connection: Connection, ids: list[int], now: int) -> None:
-    """What was in flight when its issue was cancelled, and came back deferred, is cancelled now."""
-    cancelled = sa.select(issues.c.id).where(issues.c.state == IssueState.CANCELLED.value)
-    connection.execute(
-        deliveries.update()
-        .where(deliveries.c.id.in_(ids), deliveries.c.issue_id.in_(cancelled))
-        .values(state=State.CANCELLED.value, next_attempt=None, settled_at=now)
-    )
