@@ -200,6 +200,8 @@ class Engine:
 
     def verdict(self, reply: Reply, address: str) -> Verdict:
         """What *reply* means, said to *address* ("" for the whole session)."""
+        if reply.code is not None and reply.code < 400:
+            return classify(reply, "")  # whoever accepts, accepts in the same words
         return classify(reply, provider_of(reply.relay, address.rpartition("@")[2], reply.text))
 
     def record(self, claim: Claim, reply: Reply, verdict: Verdict) -> None:
@@ -309,6 +311,7 @@ class _Hand:
         self.arrived = asyncio.Event()
         self.began = monotonic()
         self.opened = False
+        self.ends = False  # the relay wants a new connection: this one takes no more
 
     async def take(self) -> Parcel | None:
         if not self.opened:
@@ -316,7 +319,7 @@ class _Hand:
             self.engine.reach.opened()
             self.engine.changed.set()
         until = asyncio.get_running_loop().time() + LINGER
-        while (parcel := self.poll()) is None and not self.engine.stop.is_set():
+        while (parcel := self.poll()) is None and not (self.ends or self.engine.stop.is_set()):
             self.arrived.clear()
             try:
                 async with asyncio.timeout_at(until):
@@ -326,7 +329,7 @@ class _Hand:
         return parcel
 
     def poll(self) -> Parcel | None:
-        if (made := self.engine.next_parcel()) is None:
+        if self.ends or (made := self.engine.next_parcel()) is None:
             return None
         claim, parcel = made
         self.parcels[_mark_of(parcel)] = claim
@@ -345,7 +348,9 @@ class _Hand:
         claim = self.parcels.pop(_mark_of(parcel))
         self.marked.discard(_mark_of(parcel))
         self.engine.reach.answered(reply)
-        self.engine.record(claim, reply, self.engine.verdict(reply, claim.address))
+        verdict = self.engine.verdict(reply, claim.address)
+        self.ends = self.ends or verdict.effect is Effect.RECONNECT
+        self.engine.record(claim, reply, verdict)
 
     def give_back(self, parcel: Parcel) -> None:
         self.engine.return_to_stock(self.parcels.pop(_mark_of(parcel)))

@@ -7,14 +7,14 @@ nothing.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from distributor.delivery.ledger.database import Database, Run
 from distributor.delivery.model.records import Actor
 from distributor.delivery.model.states import Event, State, sources, transition
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """The intent to hand over attempt *attempt* of delivery *id*."""
 
     id: int
@@ -47,11 +47,10 @@ def write(database: Database, marks: Sequence[Mark], results: Sequence[Result], 
         written = 0
         for event in dict.fromkeys(result.event for result in results):
             written += _record(run, event, [result for result in results if result.event is event], now, actor)
-        rows = [(mark.id, mark.attempt) for mark in marks]
-        return {Mark(*row) for row in run(_MARKING, _MARK, rows)} if rows else set(), len(results) - written
+        accepted = {Mark(*row) for row in run(_MARKING, Mark._fields, marks)} if marks else set()
+        return accepted, len(results) - written
 
 
-_MARK = ("id", "attempt")
 _MARKING = (
     "UPDATE deliveries SET state = 'handing_over' FROM v WHERE deliveries.id = v.id AND deliveries.attempt = v.attempt"
     # Already marked by us is marked: a commit whose answer was lost is repeated.
