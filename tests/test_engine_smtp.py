@@ -168,6 +168,17 @@ def test_a_relay_that_takes_no_letter_is_not_asked_again_and_again(
     assert states(ledger) == {State.DEFERRED: 4}
 
 
+def test_a_relay_that_wants_another_connection_gets_one(ledger: Database, server: Server) -> None:
+    open_sendable(ledger, 6)
+    server.on("rcpt", "452 4.5.3 too many recipients on this connection", to=address(3), times=1)
+    run(ledger, server, connections=1)
+    assert states(ledger) == {State.SENT: 6}
+    first, *others = [heard.decode() for heard in server.heard]
+    assert others
+    assert address(3) in first
+    assert address(6) not in first
+
+
 def test_nobody_listens_at_the_relay(ledger: Database) -> None:
     open_sendable(ledger, 3)
     with Smtpd() as gone:
