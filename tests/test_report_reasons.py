@@ -1,5 +1,6 @@
 """Words for every reason: none is missing, none is said of a state that it does not fit."""
 
+import datetime as dt
 import itertools
 import re
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from distributor import i18n
-from distributor.delivery.engine.judge import LOST_AFTER_HANDING_OVER, TOO_OLD
+from distributor.delivery.engine.judge import LOST_AFTER_HANDING_OVER, TOO_OLD, is_held
 from distributor.delivery.model.channel import Phase, Reply
 from distributor.delivery.model.providers import patterns
 from distributor.delivery.model.records import DeliveryRecord, OmittedRecord
@@ -37,8 +38,12 @@ REASONS = sorted(
 )
 
 
-def record(state: State, reason: str | None = None) -> DeliveryRecord:
-    return DeliveryRecord(1, "送", 0, "mail", "a@example.org", state, 1, (), reason=reason)
+LATER = dt.datetime(2026, 3, 5, tzinfo=dt.UTC)
+
+
+def record(state: State, reason: str | None = None, *, held: bool = False) -> DeliveryRecord:
+    due = LATER if state is State.DEFERRED and not held else None
+    return DeliveryRecord(1, "送", 0, "mail", "a@example.org", state, 1, (), reason=reason, next_attempt=due)
 
 
 def test_the_walk_reaches_what_there_is_to_reach() -> None:
@@ -92,6 +97,16 @@ def test_what_is_put_off_is_said_to_be_tried_again() -> None:
         "It is tried again by itself. If it lasts: "
     )
     assert "by itself" not in explain(record(State.FAILED, "no-such-mailbox")).next_step
+
+
+@pytest.mark.parametrize("reason", sorted({verdict.reason for verdict in VERDICTS if is_held(verdict)}))
+def test_what_is_held_back_says_what_to_mend_and_how_it_goes_on(reason: str) -> None:
+    mend = explain(record(State.FAILED, reason)).next_step
+    step = explain(record(State.DEFERRED, reason, held=True)).next_step
+    assert mend
+    assert step.startswith(mend)
+    assert "`distributor release example.org`" in step
+    assert "by itself" not in step.removeprefix(mend)
 
 
 @pytest.mark.parametrize("reason", sorted(PAUSING))

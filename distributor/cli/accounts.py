@@ -261,6 +261,6 @@ def waiting(account: Account, settings: Settings) -> str | None:
         count,
     ).format(n=count, ref=ref)
     if account.next_attempt is None:
-        return text
+        return sentences(text, _("`distributor release` lists what is held back and why."))
     time = output.local(account.next_attempt, settings)
     return sentences(text, _("The next attempt is at {time}.").format(time=time))

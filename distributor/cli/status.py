@@ -157,6 +157,8 @@ def _word(stands: Standing, issue: IssueRecord, progress: Progress, settings: Se
     word = words[stands]
     if stands is Standing.WAITING and progress.next_attempt:
         word = _("waiting until {time}").format(time=output.local(progress.next_attempt, settings))
+    elif stands is Standing.WAITING:
+        word = _("held back; `distributor release` tells why")
     if stands is Standing.PAUSED and issue.state_reason:
         word = _("paused: {reason}").format(reason=issue.state_reason)
     return Text(word, style=_COLOURS[stands])

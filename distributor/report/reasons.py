@@ -31,7 +31,10 @@ def explain(record: DeliveryRecord, issue: str = "ISSUE") -> Explanation:
     else:
         sentence, step = _REASONS.get(record.reason or "unknown", _unknown)()
     step = step.format(issue=issue)
-    if record.state is State.DEFERRED and record.reason not in PAUSING:
+    if record.state is State.DEFERRED and record.next_attempt is None and record.reason not in PAUSING:
+        let_go = _("Until that is done it is held back; then `distributor release {domain}` lets it go.")
+        step = sentences(step, let_go.format(domain=record.address.rpartition("@")[2]))
+    elif record.state is State.DEFERRED and record.reason not in PAUSING:
         lasting = _("If it lasts: {step}").format(step=step) if step else ""
         step = sentences(_("It is tried again by itself."), lasting)
     return Explanation(sentence, step)

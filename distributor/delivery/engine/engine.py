@@ -12,15 +12,16 @@ import json
 import logging
 import random
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from time import monotonic
 from typing import Any
 
+from distributor.delivery.engine.effects import Effects
 from distributor.delivery.engine.journal import Journal
 from distributor.delivery.engine.judge import RetryPolicy, judge
-from distributor.delivery.engine.reach import Reach
-from distributor.delivery.ledger import acts, claims, queries, sweeping
+from distributor.delivery.engine.reach import Pace, Reach
+from distributor.delivery.ledger import claims, queries, sweeping
 from distributor.delivery.ledger.claims import Claim
 from distributor.delivery.ledger.database import Database
 from distributor.delivery.ledger.writing import Mark
@@ -57,9 +58,9 @@ class Engine:
         self.hands: dict[asyncio.Task[None], _Hand] = {}
         self.changed = asyncio.Event()
         self.reach = Reach()
+        self.effects = Effects(self.journal, Pace(policy.first, policy.most), self._drop, self._in_hand)
         # Compiled when first used, so that a damaged letter is a fault of its own deliveries.
         self._letters: dict[int, CompiledLetter | bytes] = {}
-        self._pausing: dict[int, asyncio.Task[None]] = {}
         self._lease = 0
         # The ledger may hold what was put off only because no connection could be had, by us or by others before us.
         self._put_off = True
@@ -157,6 +158,10 @@ class Engine:
         """Everything that is in stock or in hand."""
         return [*self.stock, *(claim for hand in self.hands.values() for claim in hand.parcels.values())]
 
+    def _in_hand(self) -> list[int]:
+        """The deliveries that are on their way."""
+        return [claim.id for hand in self.hands.values() for claim in hand.parcels.values()]
+
     async def _load_letters(self, claimed: list[Claim]) -> None:
         needed = {claim.letter_id for claim in (*self._claims(), *claimed)}
         kept = {identity: letter for identity, letter in self._letters.items() if identity in needed}
@@ -205,30 +210,20 @@ class Engine:
         return classify(reply, provider_of(reply.relay, address.rpartition("@")[2], reply.text))
 
     def record(self, claim: Claim, reply: Reply, verdict: Verdict) -> None:
-        """Have the result of *claim* written; where it means that nothing of its issue can go, pause the issue."""
+        """Have the result of *claim* written, and what it means for others."""
         result = judge(claim, reply, verdict, self.policy, random.random())
         self.journal.record(result)
-        if verdict.effect is Effect.BLOCK and verdict.scope is Scope.ISSUE:
-            self._pause(claim.issue_id, f"{result.code or ''} {result.reply}".strip())
-
-    def _pause(self, issue_id: int, reason: str) -> None:
-        """Our relay refuses our login or our sender: a person must mend it."""
-        if issue_id in self._pausing:
-            return
-        self.forget(issue_id)
-        task = asyncio.create_task(self._write_pause(issue_id, reason))
-        self._pausing[issue_id] = task
-        task.add_done_callback(lambda _task: self._pausing.pop(issue_id))
-
-    async def _write_pause(self, issue_id: int, reason: str) -> None:
-        try:
-            await self.journal.do(acts.pause, issue_id, actor=self.journal.actor, reason=reason)
-        except LedgerError as error:
-            log.error("%s", error)
+        if verdict.effect is not Effect.NONE:
+            self.effects.act(claim, verdict, result)
+        elif verdict.outcome is Outcome.SENT:
+            self.effects.accepted(claim.address)
 
     def forget(self, issue_id: int) -> None:
         """Drop the issue's claims from stock: they are not to be sent, or ours no more."""
-        self.stock = deque(claim for claim in self.stock if claim.issue_id != issue_id)
+        self._drop(lambda claim: claim.issue_id == issue_id)
+
+    def _drop(self, concerned: Callable[[Claim], bool]) -> None:
+        self.stock = deque(claim for claim in self.stock if not concerned(claim))
         self._unknown = True
         self.changed.set()
 
@@ -293,7 +288,7 @@ class Engine:
         self.stock.clear()
         self.journal.close()
         # A ledger that hangs does not end the lease either: the sweep will.
-        if await _within(LAST_WRITES, writer, *self._pausing.values()):
+        if await _within(LAST_WRITES, writer, *self.effects.writing.values()):
             await _within(LAST_WRITES, asyncio.create_task(self._end_lease()))
 
     async def _end_lease(self) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from distributor.delivery.ledger.claims import Claim
 from distributor.delivery.ledger.writing import Result
 from distributor.delivery.model.channel import Reply
-from distributor.delivery.model.replies import Outcome, Verdict, decides
+from distributor.delivery.model.replies import Effect, Outcome, Scope, Verdict, decides
 from distributor.delivery.model.retry import next_attempt
 from distributor.delivery.model.states import Event
 
@@ -32,9 +32,16 @@ def judge(claim: Claim, reply: Reply, verdict: Verdict, policy: RetryPolicy, jit
         return _result(claim, reply, Event.LOSE, LOST_AFTER_HANDING_OVER)
     if verdict.outcome is Outcome.SENT:
         return _result(claim, reply, Event.ACCEPTED, verdict.reason)
+    if verdict.outcome is Outcome.DEFER and is_held(verdict):
+        return _result(claim, reply, Event.DEFER, verdict.reason)
     if verdict.outcome is Outcome.DEFER:
         return _deferred(claim, reply, verdict, policy, jitter)
     return _result(claim, reply, Event.REFUSE, verdict.reason)
+
+
+def is_held(verdict: Verdict) -> bool:
+    """Whether what is in the verdict's scope waits for a person. (Of a whole issue it is the issue that is paused.)"""
+    return verdict.effect is Effect.BLOCK and verdict.scope in {Scope.DOMAIN, Scope.RELAY}
 
 
 def _deferred(claim: Claim, reply: Reply, verdict: Verdict, policy: RetryPolicy, jitter: float) -> Result:

@@ -75,8 +75,10 @@ def _doubt(connection: Connection, mine: sa.ColumnElement[bool], now: int, actor
 
 
 def _expire(connection: Connection, now: int, too_old: int, actor: Actor) -> int:
-    """Deferred deliveries that are too old and not due now (a due one gets its last attempt first)."""
-    not_due = sa.or_(deliveries.c.next_attempt.is_(None), deliveries.c.next_attempt > now)
+    """Deferred deliveries that are too old and not due now.
+
+    A due one gets its last attempt first; one that is held waits for a person, however long.
+    """
     is_open = sa.select(issues.c.id).where(issues.c.state == IssueState.OPEN.value)
     update = (
         deliveries.update()
@@ -84,7 +86,7 @@ def _expire(connection: Connection, now: int, too_old: int, actor: Actor) -> int
             waiting,
             deliveries.c.state == State.DEFERRED.value,
             deliveries.c.issue_id.in_(is_open),
-            not_due,
+            deliveries.c.next_attempt > now,
             deliveries.c.waiting_since < too_old,
         )
         .values(state=State.FAILED.value, reason="too-old", next_attempt=None, settled_at=now)
