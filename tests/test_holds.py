@@ -218,6 +218,11 @@ def test_the_secretary_sees_what_is_held_and_lets_it_go(site: Site) -> None:
             0,
         )
 
+        told_of = site.run("report", "60").out
+        assert "5 letters still wait" in told_of
+        assert "5 letters are held back until you let them go" in told_of
+        assert "being sent" in site.run("status").out
+
         wrong = site.run("release", "mail.example", "nobody.example")
         assert wrong.code == 2
         assert "nothing is held back for nobody.example" in wrong.err

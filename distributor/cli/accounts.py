@@ -1,5 +1,6 @@
 """An issue's account, as people read it and as JSON; for `report` and at the end of `send`, `resume` and `resend`."""
 
+import datetime as dt
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
@@ -255,12 +256,27 @@ def waiting(account: Account, settings: Settings) -> str | None:
             count,
         )
         return text.format(n=count, ref=ref)
-    text = ngettext(
-        "{n} letter still waits; `distributor resume {ref}`, any later send or a worker delivers it.",
-        "{n} letters still wait; `distributor resume {ref}`, any later send or a worker delivers them.",
-        count,
-    ).format(n=count, ref=ref)
-    if account.next_attempt is None:
-        return sentences(text, _("`distributor release` lists what is held back and why."))
-    time = output.local(account.next_attempt, settings)
-    return sentences(text, _("The next attempt is at {time}.").format(time=time))
+    held = sum(record.state is State.DEFERRED and record.next_attempt is None for record in account.not_sent)
+    return sentences(*_waiting(count - held, ref, account.next_attempt, settings), *_held(held))
+
+
+def _waiting(count: int, ref: str, next_attempt: dt.datetime | None, settings: Settings) -> Iterator[str]:
+    if count:
+        text = ngettext(
+            "{n} letter still waits; `distributor resume {ref}`, any later send or a worker delivers it.",
+            "{n} letters still wait; `distributor resume {ref}`, any later send or a worker delivers them.",
+            count,
+        )
+        yield text.format(n=count, ref=ref)
+    if next_attempt:
+        yield _("The next attempt is at {time}.").format(time=output.local(next_attempt, settings))
+
+
+def _held(count: int) -> Iterator[str]:
+    if count:
+        text = ngettext(
+            "{n} letter is held back until you let it go; `distributor release` tells why.",
+            "{n} letters are held back until you let them go; `distributor release` tells why.",
+            count,
+        )
+        yield text.format(n=count)
