@@ -449,6 +449,37 @@ def test_a_sweep_waits_for_a_commit_under_way_and_a_commit_for_no_other(postgres
             other.rollback()
 
 
+# The clock
+
+HOUR = 3_600_000_000
+
+
+def test_set_back_an_hour_what_is_queued_goes_and_a_dead_worker_is_found(ledger: Database) -> None:
+    """The ledger's clock is the machine's: its own times, moved ahead, are what it looks like afterwards."""
+    open_small(ledger, 3)
+    lease, taken = claimed(ledger, 1)
+    ahead = "UPDATE deliveries SET next_attempt = next_attempt + 3600000000, waiting_since = waiting_since + 3600000000"
+    execute(ledger, ahead)
+    execute(ledger, "UPDATE leases SET expires_at = expires_at + 3600000000")
+    assert claimed(ledger)[1] == []
+    sweep(ledger)
+    assert [claim.id for claim in claimed(ledger)[1]] == [2, 3]
+    (expires,) = all_rows(ledger, f"SELECT expires_at FROM leases WHERE id = {lease}")
+    with ledger.read() as connection:
+        assert expires[0] < ledger.clock(connection) + HOUR / 5
+    assert mark(ledger, *taken), "its worker may be alive"
+
+
+def test_by_policy_queued_for_later_it_waits_until_then(ledger: Database) -> None:
+    open_small(ledger, 1)
+    _lease, (claim,) = claimed(ledger)
+    mark(ledger, claim)
+    record(ledger, result(claim, Event.LOSE, code=None))
+    assert sweep(ledger, resend_after=60).resent == 1
+    sweep(ledger, resend_after=60)
+    assert claimed(ledger)[1] == []
+
+
 # Age
 
 

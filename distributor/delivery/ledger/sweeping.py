@@ -12,6 +12,8 @@ from distributor.delivery.ledger.schema import deliveries, events, issues, lease
 from distributor.delivery.model.records import Actor, IssueState
 from distributor.delivery.model.states import Event, State, transition
 
+LEASE_MOST = 600_000_000  # µs; engines take theirs for a minute
+
 
 @dataclass(frozen=True, slots=True)
 class Swept:
@@ -33,6 +35,7 @@ def sweep(database: Database, *, actor: Actor, expire_after: int, resend_after: 
     with database.write() as connection:
         now = database.alone(connection)
         too_old = now - expire_after * 1_000_000
+        _heed_the_clock(connection, now, now + (resend_after or 0) * 1_000_000)
         connection.execute(leases.delete().where(leases.c.expires_at < now))
         # Whatever is held under no lease, however it came to that.
         held_by_nobody = sa.and_(
@@ -44,6 +47,26 @@ def sweep(database: Database, *, actor: Actor, expire_after: int, resend_after: 
         if resend_after is not None:
             resent = _resend_uncertain(connection, now, now + resend_after * 1_000_000, too_old, actor)
         return Swept(released, uncertain, _expire(connection, now, too_old, actor), resent)
+
+
+def _heed_the_clock(connection: Connection, now: int, latest: int) -> None:
+    """A clock that was set back must not make dead workers look alive, nor keep what is queued from its turn.
+
+    Nothing is queued for a time after *latest*. (What is deferred was to wait; it comes late, never lost.)
+    """
+    most = now + LEASE_MOST
+    connection.execute(leases.update().where(leases.c.expires_at > most).values(expires_at=most))
+    is_open = sa.select(issues.c.id).where(issues.c.state == IssueState.OPEN.value)
+    connection.execute(
+        deliveries.update()
+        .where(
+            waiting,
+            deliveries.c.issue_id.in_(is_open),
+            deliveries.c.next_attempt > latest,
+            deliveries.c.state == State.QUEUED.value,
+        )
+        .values(next_attempt=now)
+    )
 
 
 def _resend_uncertain(connection: Connection, now: int, due: int, too_old: int, actor: Actor) -> int:
