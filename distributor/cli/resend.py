@@ -10,7 +10,7 @@ from distributor.cli.delivery import deliver_and_tell
 from distributor.cli.naming import find_issue
 from distributor.delivery.model.records import IssueRecord
 from distributor.delivery.model.states import State
-from distributor.distribution import issues
+from distributor.distribution import issues, supplement
 from distributor.distribution.site import Site, open_site
 from distributor.i18n import _, ngettext
 
@@ -59,7 +59,7 @@ def _again(site: Site, issue: IssueRecord, which: str, reason: str, *, yes: bool
 
 
 def _missing(site: Site, issue: IssueRecord, *, yes: bool) -> int:
-    with issues.missing(site, issue) as found:
+    with supplement.missing(site, issue) as found:
         if not found.total:
             return 0
         for group in found.staging.groups():
@@ -67,7 +67,7 @@ def _missing(site: Site, issue: IssueRecord, *, yes: bool) -> int:
         for recipient in found.first(20):
             output.say(f"    {recipient.fields['unit']} {recipient.fields['contact']} <{recipient.address}>")
         ask(_question(found.total), yes=yes)
-        return issues.resend_missing(site, found)
+        return supplement.resend(site, found)
 
 
 def _question(count: int) -> str:

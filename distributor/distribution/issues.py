@@ -1,32 +1,19 @@
 """Issues by the names people use for them, their accounts, and what people decide about them."""
 
-import contextlib
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
-from distributor.bulletin import reader
-from distributor.bulletin.model import Bulletin
-from distributor.delivery.ledger import acts, gaps, opening, queries
-from distributor.delivery.ledger.opening import NewLetter
-from distributor.delivery.ledger.queries import FrozenLetter, Progress
-from distributor.delivery.ledger.staging import Recipient, Staging
+from distributor.delivery.ledger import acts, gaps, queries
+from distributor.delivery.ledger.queries import Progress
 from distributor.delivery.model.records import DeliveryRecord, IssueRecord, IssueState
 from distributor.delivery.model.states import State
-from distributor.distribution.frozen import thaw
-from distributor.distribution.opening import headers_for
-from distributor.distribution.planning import merge_fields, resolve_routing, unsendable
 from distributor.distribution.site import Site
 from distributor.errors import Finding, InputError, NotFoundError, RefusedError, Severity
 from distributor.i18n import _
-from distributor.recipients import loader
 from distributor.recipients.addresses import address_key
-from distributor.recipients.model import GroupName
-from distributor.render.letter import render_letter
-from distributor.render.message import Attachment, compile_letter
 from distributor.report.account import Account, Tally, account
 from distributor.report.standing import Standing, standing
 
@@ -194,68 +181,6 @@ def resolve(site: Site, issue: IssueRecord, addresses: Sequence[str], reason: st
         remedy = _("`distributor report {ref}` lists those that are").format(ref=issue.ref)
         texts = [message.format(address=given[key], ref=issue.ref) for key in sorted(unknown)]
         raise InputError([Finding(Severity.ERROR, "not-uncertain", text, remedy=remedy) for text in texts])
-
-
-@dataclass(frozen=True, slots=True)
-class Missing:
-    """Whom an issue has missed (补发): staged, with the issue's own letters, and not queued yet."""
-
-    issue: IssueRecord
-    letters: Mapping[str, NewLetter]
-    staging: Staging
-
-    @property
-    def total(self) -> int:
-        return len(self.staging)
-
-    def first(self, count: int) -> Iterator[Recipient]:
-        """The first *count* of them."""
-        return islice(self.staging.recipients(), count)
-
-
-@contextlib.contextmanager
-def missing(site: Site, issue: IssueRecord) -> Iterator[Missing]:
-    """Those whom today's list has for the issue's imprint and the issue has not.
-
-    Raises:
-        RefusedError: the issue is cancelled.
-        InputError: today's list cannot be used, or holds addresses that no mail may be sent to.
-    """
-    refuse_cancelled(site, issue)
-    source = queries.frozen_source(site.ledger, issue.id)
-    bulletin = reader.read(source.content, issue.file)
-    frozen = {letter.group: letter for letter in queries.frozen_letters(site.ledger, issue.id)}
-    groups = [GroupName(name) for name in frozen]
-    roster = loader.load(site.settings.recipients)
-    resolution = resolve_routing(bulletin, roster, only=groups, allow_unresolved=bool(issue.unresolved))
-    letters = {name: _supplementary(site, issue, bulletin, letter, source) for name, letter in frozen.items()}
-    with Staging.of(resolution) as staging:
-        staging.discard(queries.address_keys(site.ledger, issue.id))
-        if faults := list(unsendable(site.settings, staging)):
-            raise InputError(faults)
-        yield Missing(issue, letters, staging)
-
-
-def resend_missing(site: Site, found: Missing) -> int:
-    """Queue *found* as a supplement of its issue: the issue's own letters, with its date; returns how many."""
-    return opening.add_supplement(site.ledger, found.issue.id, found.letters, found.staging, site.actor)
-
-
-def _supplementary(
-    site: Site, issue: IssueRecord, bulletin: Bulletin, frozen: FrozenLetter, source: queries.FrozenSource
-) -> NewLetter:
-    """The issue's own letter again; where each recipient had one of their own, it is made from the frozen sources."""
-    if not frozen.per_recipient:
-        return NewLetter(frozen.group, frozen.subject, frozen.compiled)
-    templates, groups = thaw(source.sources)
-    headers = headers_for(site, issue.sender, bulletin, issue.opened_at)
-    files = [Attachment(*file) for file in source.attachments]
-
-    def compiled(recipient: Recipient) -> bytes:
-        letter = render_letter(bulletin, groups[GroupName(frozen.group)], templates, merge_fields(recipient))
-        return compile_letter(letter, headers, files).to_bytes()
-
-    return NewLetter(frozen.group, frozen.subject, b"", compiled)
 
 
 def _current(site: Site, issue: IssueRecord) -> IssueRecord:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from distributor import settings as configuration
-from distributor.delivery.channels.sink import Sink
 from distributor.delivery.channels.smtp import SmtpChannel
 from distributor.delivery.ledger import migrate
 from distributor.delivery.ledger.database import Database
@@ -67,6 +66,8 @@ def mail_channel(settings: Settings) -> Iterator[tuple[SmtpChannel, Path | None]
     if settings.relay is not None:
         yield _channel(settings, settings.relay), None
         return
+    from distributor.delivery.channels.sink import Sink  # noqa: PLC0415  a mail server, which most commands do without
+
     with Sink(settings.outbox) as sink:
         yield _channel(settings, sink.relay), settings.outbox
 
