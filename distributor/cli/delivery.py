@@ -1,6 +1,7 @@
 """From an open issue to its account: deliver or watch, then say what became of everybody. For send, resume, resend."""
 
 import contextlib
+import logging
 import math
 from collections.abc import Iterator
 from dataclasses import replace
@@ -71,7 +72,7 @@ def waiting_at_most(site: Site, seconds: int | None) -> Site:
 def _deliver(site: Site, issue: IssueRecord) -> Watched:
     if site.settings.broker is not None:
         bell.ring(site, issue)
-    with Watch() as watch:
+    with Watch() as watch, _telling_trouble():
         try:
             if site.settings.broker is None:
                 return delivering.deliver(site, issue, watch)
@@ -79,6 +80,32 @@ def _deliver(site: Site, issue: IssueRecord) -> Watched:
         except KeyboardInterrupt:
             # Before or after the part in which signals are waited for; the ledger is right at any moment.
             return Watched(Ending.STOPPED, delivering.look(site, issue, watch))
+
+
+@contextlib.contextmanager
+def _telling_trouble() -> Iterator[None]:
+    """Meanwhile say what keeps the ledger from being written: the letters wait, and only a person can make room."""
+    ledger = logging.getLogger("distributor.delivery.engine.journal")
+    handler = _Once()
+    ledger.addHandler(handler)
+    try:
+        yield
+    finally:
+        ledger.removeHandler(handler)
+
+
+class _Once(logging.Handler):
+    """Says each thing once, however often it is tried again."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self._said: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if text not in self._said:
+            self._said.add(text)
+            output.say("\n" + text)
 
 
 class _Impatient:
