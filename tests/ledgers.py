@@ -45,7 +45,7 @@ def candidate(number: int, *, group: GroupName = GroupName.DEPARTMENTS, **change
         group=group, label=group, audience="有关部门", unit=f"单位{number}", salutation=f"单位{number}办公室",
         contact="收文", role=None, email=email, key=email.lower(), disabled=None,
     )  # fmt: skip
-    return replace(usual, **changes)
+    return usual._replace(**changes)
 
 
 def new_issue(total: int | None = 60, **changes: Any) -> NewIssue:

@@ -7,6 +7,10 @@ from hypothesis import strategies as st
 
 from distributor.recipients.addresses import MAX_LENGTH, address_key, why_not_address
 
+FOR_EXAMPLES = {"test", "invalid", "localhost"}
+# The tests ask email-validator as well, which is told of these names when it is first needed.
+address_key("office@例子.example")
+
 LABEL = "x" * 63
 LONGEST_DOMAIN = f"{LABEL}.{LABEL}.{LABEL}.{'x' * 56}.org"
 
@@ -164,7 +168,7 @@ def test_ascii_addresses_that_email_validator_accepts_are_accepted(email: str) -
     assert (why_not_address(email) is None) is accepted_by_email_validator(email)
 
 
-@pytest.mark.parametrize("name", sorted(email_validator.SPECIAL_USE_DOMAIN_NAMES))
+@pytest.mark.parametrize("name", sorted({*email_validator.SPECIAL_USE_DOMAIN_NAMES} - FOR_EXAMPLES))
 def test_no_special_use_name_is_accepted(name: str) -> None:
     """A name that a later email-validator adds must be added to the pattern, too."""
     assert why_not_address(f"office@{name}") is not None

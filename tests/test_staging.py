@@ -1,5 +1,6 @@
 """Recipients made unique: each address once, in the letter of its highest group, with everybody it serves."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -394,6 +395,31 @@ def test_nothing_is_left_open_when_a_file_has_changed(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="the file was changed"):
         Watched(resolution.candidates())
     assert len(closed) == 1
+
+
+def test_what_the_ledger_is_fed_with_is_what_the_recipients_are() -> None:
+    with staged(
+        candidate("送", "甲局", "一", "gone@example.org"),
+        candidate("送", "甲局", "二", "shared@example.org"),
+        candidate("发", "乙公司", '引号"员', "own@example.org"),
+        candidate("发", "乙公司", "三", "shared@example.org"),
+        candidate("发", "甲局", "二", "shared@example.org", audience="各理事单位"),
+    ) as staging:
+        staging.discard(["gone@example.org"])
+        recipients = list(staging.recipients())
+        fed = [(key, group, address, json.loads(fields)) for key, group, address, fields in staging.addresses()]
+        assert fed == [(each.key, each.group, each.address, each.fields) for each in recipients]
+        assert [each.key for each in recipients] == ["shared@example.org", "own@example.org"]
+        assert list(staging.serves()) == [
+            (0, 0, "有关单位、各理事单位", "甲局", "二", "收文"),
+            (0, 1, "有关单位", "乙公司", "三", "收文"),
+            (1, 0, "有关单位", "乙公司", '引号"员', "收文"),
+        ]
+        assert list(staging.serves()) == [
+            (number, position, *who)
+            for number, each in enumerate(recipients)
+            for position, who in enumerate(each.serves)
+        ]
 
 
 def test_candidates_are_taken_in_as_they_come() -> None:

@@ -2,17 +2,10 @@
 
 import re
 import unicodedata
-from functools import lru_cache
-
-import email_validator
+from functools import cache, lru_cache
+from types import ModuleType
 
 from distributor.i18n import _
-
-# RFC 2606 keeps these for examples and tests. The list may use them (the example list does); it is `send` that
-# refuses them where the relay is a real one. This is how email-validator's documentation says to allow them.
-for _name in ("test", "invalid", "localhost"):
-    if _name in email_validator.SPECIAL_USE_DOMAIN_NAMES:
-        email_validator.SPECIAL_USE_DOMAIN_NAMES.remove(_name)
 
 MAX_LENGTH = 254  # octets, RFC 5321 4.5.3.1.3 less the angle brackets
 MAX_LOCAL_PART = 64  # octets, RFC 5321 4.5.3.1.1
@@ -68,10 +61,24 @@ def _too_long(email: str) -> str | None:
     return None
 
 
+@cache
+def _validator() -> ModuleType:
+    """email-validator, which few addresses need and every command would wait for."""
+    import email_validator  # noqa: PLC0415
+
+    # RFC 2606 keeps these for examples and tests. The list may use them (the example list does); it is `send` that
+    # refuses them where the relay is a real one. This is how email-validator's documentation says to allow them.
+    for name in ("test", "invalid", "localhost"):
+        if name in email_validator.SPECIAL_USE_DOMAIN_NAMES:
+            email_validator.SPECIAL_USE_DOMAIN_NAMES.remove(name)
+    return email_validator
+
+
 def _invalid(email: str) -> str | None:
+    validator = _validator()
     try:
-        email_validator.validate_email(email, check_deliverability=False)
-    except email_validator.EmailNotValidError as error:
+        validator.validate_email(email, check_deliverability=False)
+    except validator.EmailNotValidError as error:
         return str(error)
     return None
 
@@ -94,5 +101,5 @@ def address_key(email: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _ascii_domain(domain: str) -> str:
-    checked = email_validator.validate_email(f"a@{domain}", check_deliverability=False)
-    return (checked.ascii_domain or domain).lower()
+    checked = _validator().validate_email(f"a@{domain}", check_deliverability=False)
+    return str(checked.ascii_domain or domain).lower()

@@ -10,9 +10,11 @@ RFC 4180 with a header row. UTF-8 with or without byte order mark, or GB18030 (w
 import codecs
 import csv
 import hashlib
+import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby, islice
+from functools import partial
+from itertools import chain, groupby, islice
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -72,9 +74,7 @@ class _Header:
     get: Callable[[Sequence[str]], tuple[str, ...]]
 
     def row(self, cells: list[str]) -> Row:
-        padded = (
-            cells + [""] * (self.width + 1 - len(cells)) if len(cells) <= self.width else [*cells[: self.width], ""]
-        )
+        padded = [*cells[: self.width], *[""] * (self.width - len(cells)), ""]
         return Row._make(map(str.strip, self.get(padded)))
 
     def has_more(self, cells: list[str]) -> bool:
@@ -143,14 +143,28 @@ def _is_utf8(line: bytes) -> bool:
     return True
 
 
+class _Hashed(io.RawIOBase):
+    """The bytes of *stream*; they go to *digest* as they are read."""
+
+    def __init__(self, stream: BinaryIO, digest: Any) -> None:
+        self._stream = stream
+        self._digest = digest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = self._stream.readinto(buffer)  # type: ignore[attr-defined]
+        self._digest.update(memoryview(buffer)[:count])
+        return int(count)
+
+
 def _lines(stream: BinaryIO, encoding: str, digest: Any) -> Iterator[str]:
     """Lines of text; what cannot be decoded becomes U+FFFD, which no name and no address may hold."""
-    first = True
-    while line := stream.readline(_LONGEST_LINE):
-        digest.update(line)
-        text = line.decode(encoding, errors="replace")
-        yield text.removeprefix("\ufeff") if first else text
-        first = False
+    hashed = io.BufferedReader(_Hashed(stream, digest), _HEAD)
+    text = io.TextIOWrapper(hashed, encoding, errors="replace", newline="\n")
+    first = text.readline(_LONGEST_LINE).removeprefix("\ufeff")
+    return chain([first] if first else [], iter(partial(text.readline, _LONGEST_LINE), ""))
 
 
 def _records(lines: Iterator[str], faults: Faults) -> Iterator[_Record]:
@@ -275,8 +289,7 @@ def _units(source: _Source, rows: Iterator[tuple[int, Row]]) -> Iterator[Unit]:
         return row.unit, row.salutation or source.salutations.get(row.unit, row.unit)
 
     for (name, salutation), neighbours in groupby(rows, addressed):
-        while chunk := list(islice(neighbours, _NEIGHBOURS)):
-            contacts = tuple(_contact(source, line, row) for line, row in chunk)
+        while contacts := tuple(_contact(source, line, row) for line, row in islice(neighbours, _NEIGHBOURS)):
             yield Unit(name, salutation, contacts, contacts[0].place)
 
 

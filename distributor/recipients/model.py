@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from distributor.errors import Finding, Place
 
@@ -37,8 +38,7 @@ class Group:
         return self.places.get(key, self.place)
 
 
-@dataclass(frozen=True, slots=True)
-class Contact:
+class Contact(NamedTuple):
     """One mailbox of a unit. *email* as written; *disabled* is the reason, None for an enabled contact."""
 
     unit: str
@@ -92,8 +92,7 @@ class Roster:
     findings: tuple[Finding, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """One contact that the imprint reaches, before addresses are made unique.
 
     *key* is the normalised address: what makes two deliveries one. *disabled* contacts are listed, never sent to.

@@ -145,7 +145,8 @@ class _Freeze:
         count = self.database.insert(
             self.connection, deliveries, _DELIVERY, self._deliveries(first, letter_ids, staging)
         )
-        self.database.insert(self.connection, served, _SERVED, _served(first, staging))
+        serves = ((first + number, *who) for number, *who in staging.serves())
+        self.database.insert(self.connection, served, _SERVED, serves)
         return count
 
     def _letter_ids(self, letter: NewLetter, staging: Staging) -> Iterator[int]:
@@ -167,11 +168,10 @@ class _Freeze:
     def _deliveries(
         self, first: int, letter_ids: Mapping[str, Iterator[int]], staging: Staging
     ) -> Iterator[tuple[Any, ...]]:
-        for identity, recipient in enumerate(staging.recipients(), first):
-            fields = json.dumps(recipient.fields, ensure_ascii=False, separators=(",", ":"))
+        for identity, (key, group, address, fields) in enumerate(staging.addresses(), first):
             yield (
-                identity, self.issue_id, next(letter_ids[recipient.group]), recipient.group, self.supplement, CHANNEL,
-                recipient.key, recipient.address, fields, State.QUEUED.value, self.now, self.now,
+                identity, self.issue_id, next(letter_ids[group]), group, self.supplement, CHANNEL,
+                key, address, fields, State.QUEUED.value, self.now, self.now,
             )  # fmt: skip
 
     def omitted(self, staging: Staging, unresolved: tuple[str, ...]) -> None:
@@ -196,12 +196,6 @@ _DELIVERY = (
     "address", "fields", "state", "next_attempt", "waiting_since",
 )  # fmt: skip
 _SERVED = ("delivery_id", "position", "audience", "unit", "contact", "role")
-
-
-def _served(first: int, staging: Staging) -> Iterator[tuple[Any, ...]]:
-    for identity, recipient in enumerate(staging.recipients(), first):
-        for position, who in enumerate(recipient.serves):
-            yield (identity, position, *who)
 
 
 def _same_name(issue: NewIssue) -> sa.ColumnElement[bool]:

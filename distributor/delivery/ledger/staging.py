@@ -14,15 +14,21 @@ from typing import Any, Self
 from distributor.recipients.model import Candidate, GroupName, Printed, Resolution
 
 _CHUNK = 10_000
+# Nearly every address serves one contact, who stands beside it; `also` has the others of those that are shared.
 _SCHEMA = """
 CREATE TABLE recipient (
   id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, group_name TEXT NOT NULL, reached_as TEXT NOT NULL,
-  email TEXT NOT NULL, fields TEXT NOT NULL
+  email TEXT NOT NULL, audience TEXT NOT NULL, unit TEXT NOT NULL, contact TEXT NOT NULL, role TEXT,
+  salutation TEXT NOT NULL
 );
-CREATE TABLE serves (
+CREATE TABLE also (
   recipient INTEGER NOT NULL, audience TEXT NOT NULL, unit TEXT NOT NULL, contact TEXT NOT NULL, role TEXT,
   UNIQUE (recipient, unit, contact)
 );
+CREATE VIEW serves AS
+  SELECT id AS recipient, 0 AS place, group_name, audience, unit, contact, role FROM recipient
+  UNION ALL SELECT recipient, also.rowid, group_name, also.audience, also.unit, also.contact, also.role
+  FROM also JOIN recipient ON id = recipient;
 CREATE TABLE elsewhere (address TEXT NOT NULL, group_name TEXT NOT NULL);
 CREATE TABLE omitted (
   key TEXT NOT NULL, group_name TEXT NOT NULL, name TEXT NOT NULL, unit TEXT NOT NULL, address TEXT NOT NULL,
@@ -30,23 +36,34 @@ CREATE TABLE omitted (
   UNIQUE (key, unit, name)
 );
 """
-_RECIPIENT = """
-INSERT INTO recipient (key, group_name, reached_as, email, fields) VALUES (?1, ?2, ?2, ?3, ?4)
-ON CONFLICT (key) DO UPDATE SET reached_as = reached_as || '+' || excluded.group_name
-WHERE instr(reached_as, excluded.group_name) = 0
-"""
 # An imprint separates names by 、, so that no audience's name has it.
-_SERVES = """
-INSERT INTO serves SELECT id, ?1, ?2, ?3, ?4 FROM recipient WHERE key = ?5
+_OTHER_AUDIENCE = "instr('、' || audience || '、', '、' || excluded.audience || '、') = 0"
+_RECIPIENT = f"""
+INSERT INTO recipient (key, group_name, reached_as, email, audience, unit, contact, role, salutation)
+VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+ON CONFLICT (key) DO UPDATE SET
+  reached_as = reached_as || iif(instr(reached_as, excluded.group_name), '', '+' || excluded.group_name),
+  audience = audience || iif(
+    unit = excluded.unit AND contact = excluded.contact AND {_OTHER_AUDIENCE}, '、' || excluded.audience, ''
+  )
+"""
+_ALSO = f"""
+INSERT INTO also SELECT id, ?4, ?5, ?6, ?7 FROM recipient WHERE key = ?1 AND (unit, contact) <> (?5, ?6)
 ON CONFLICT (recipient, unit, contact) DO UPDATE SET audience = audience || '、' || excluded.audience
-WHERE instr('、' || audience || '、', '、' || excluded.audience || '、') = 0
+WHERE {_OTHER_AUDIENCE}
 """
 _SHARED = """
 SELECT id FROM recipient WHERE reached_as <> group_name
-UNION SELECT recipient FROM serves GROUP BY recipient HAVING count(*) > 1
+UNION SELECT recipient FROM also
 UNION SELECT recipient.id FROM omitted JOIN recipient USING (key)
 """
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_MERGE_VALUES = (
+    "json_object('contact', contact, 'unit', unit, 'salutation', salutation, 'role', ifnull(role, ''), 'email', email)"
+)
+_OTHERS = """
+SELECT json_group_array(json_array(audience, unit, contact, role))
+FROM (SELECT * FROM also WHERE also.recipient = recipient.id ORDER BY rowid)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +157,15 @@ class Staging:
 
     def _add(self, chunk: list[Candidate]) -> None:
         enabled = [candidate for candidate in chunk if candidate.disabled is None]
-        self._db.executemany(_RECIPIENT, ((c.key, c.group, c.email, _merge_values(c)) for c in enabled))
-        self._db.executemany(_SERVES, ((c.audience, c.unit, c.contact, c.role, c.key) for c in enabled))
+        rows = [(c.key, c.group.value, c.email, c.audience, c.unit, c.contact, c.role, c.salutation) for c in enabled]
+        before = self._last_id()
+        self._db.executemany(_RECIPIENT, rows)
+        if self._last_id() - before < len(rows):
+            self._db.executemany(_ALSO, (row[:7] for row in rows))
         self._reached.update(c.audience for c in enabled)
         self._db.executemany(
             "INSERT OR IGNORE INTO omitted VALUES (?, ?, ?, ?, ?, 'disabled', ?)",
-            ((c.key, c.group, c.contact, c.unit, c.email, c.disabled) for c in chunk if c.disabled is not None),
+            ((c.key, c.group.value, c.contact, c.unit, c.email, c.disabled) for c in chunk if c.disabled is not None),
         )
 
     def _leave_out(self, group: GroupName, only: Collection[GroupName]) -> None:
@@ -154,7 +174,7 @@ class Staging:
         query = f"SELECT email, group_name FROM recipient WHERE group_name = ? AND ({is_reached}) ORDER BY id"
         self._db.execute(f"INSERT INTO elsewhere {query}", (group, *only))
         self._db.execute("DELETE FROM recipient WHERE group_name = ?", (group,))
-        self._db.execute("DELETE FROM serves WHERE recipient NOT IN (SELECT id FROM recipient)")
+        self._drop_orphans()
         self._db.execute("DELETE FROM omitted WHERE group_name = ?", (group,))
 
     def __len__(self) -> int:
@@ -162,17 +182,19 @@ class Staging:
 
     def groups(self) -> list[StagedGroup]:
         """The groups that have a recipient or a disabled contact; a contact counts where its letter goes."""
-        rows = self._db.execute(
-            "SELECT r.group_name, count(DISTINCT s.unit), count(*), count(DISTINCT r.id)"
-            " FROM recipient r JOIN serves s ON s.recipient = r.id GROUP BY 1"
-        )
-        numbers = {name: (units, contacts, addresses) for name, units, contacts, addresses in rows}
+        numbers = {name: counts for name in GroupName if (counts := self._numbers(name))[-1]}
         disabled = dict(self._db.execute("SELECT group_name, count(*) FROM omitted GROUP BY 1").fetchall())
         return [
             StagedGroup(name, *numbers.get(name, (0, 0, 0)), disabled.get(name, 0))
             for name in GroupName
             if name in numbers or name in disabled
         ]
+
+    def _numbers(self, group: GroupName) -> tuple[int, int, int]:
+        """How many units, contacts and addresses *group* has."""
+        query = "SELECT count(DISTINCT unit), count(*), count(nullif(place > 0, 1)) FROM serves WHERE group_name = ?"
+        units, contacts, addresses = self._db.execute(query, (group.value,)).fetchone()
+        return units, contacts, addresses
 
     def units_of(self, audience: str) -> int:
         """How many units of *audience* get a letter, be it as members of another one as well."""
@@ -194,7 +216,7 @@ class Staging:
         query = "SELECT key, email, group_name, reached_as FROM recipient WHERE id = ?"
         key, email, group, reached_as = self._db.execute(query, (recipient,)).fetchone()
         serves = self._db.execute(
-            "SELECT audience, unit || ' ' || contact FROM serves WHERE recipient = ? ORDER BY rowid", (recipient,)
+            "SELECT audience, unit || ' ' || contact FROM serves WHERE recipient = ? ORDER BY place", (recipient,)
         ).fetchall()
         disabled = self._db.execute("SELECT unit || ' ' || name FROM omitted WHERE key = ? ORDER BY rowid", (key,))
         return SharedAddress(
@@ -217,12 +239,28 @@ class Staging:
     def recipients(self, group: str | None = None) -> Iterator[Recipient]:
         """Every recipient (of *group*) in order of precedence, each with all it serves."""
         rows = self._db.execute(
-            "SELECT r.id, r.key, r.group_name, r.email, r.fields, s.audience, s.unit, s.contact, s.role"
-            " FROM recipient r JOIN serves s ON s.recipient = r.id"
-            " WHERE ?1 IS NULL OR r.group_name = ?1 ORDER BY r.id, s.rowid",
+            f"SELECT key, group_name, email, {_MERGE_VALUES}, audience, unit, contact, role, ({_OTHERS})"
+            " FROM recipient WHERE ?1 IS NULL OR group_name = ?1 ORDER BY id",
             (group,),
         )
-        return _grouped(rows)
+        for key, name, email, fields, audience, unit, contact, role, others in rows:
+            serves = ((audience, unit, contact, role), *map(tuple, json.loads(others)))
+            yield Recipient(key, name, email, json.loads(fields), serves)
+
+    def addresses(self) -> Iterator[tuple[str, str, str, str]]:
+        """Rows of (key, group, address, merge values as JSON): every recipient in order of precedence."""
+        return self._db.execute(f"SELECT key, group_name, email, {_MERGE_VALUES} FROM recipient ORDER BY id")
+
+    def serves(self) -> Iterator[tuple[int, int, str, str, str, str | None]]:
+        """Rows of (number, position, audience, unit, contact, role): whom each of addresses() serves; all from 0."""
+        rows = self._db.execute("SELECT recipient, audience, unit, contact, role FROM serves ORDER BY recipient, place")
+        number, position, last = -1, 0, None
+        for recipient, audience, unit, contact, role in rows:
+            if recipient == last:
+                position += 1
+            else:
+                number, position, last = number + 1, 0, recipient
+            yield number, position, audience, unit, contact, role
 
     def omitted(self) -> Iterator[tuple[Any, ...]]:
         """Rows of (group, name, unit, address, why, detail): disabled contacts, then names that reach nobody."""
@@ -231,40 +269,14 @@ class Staging:
 
     def discard(self, keys: Iterable[str]) -> None:
         """Take out the recipients whose addresses an issue already has (for a supplement)."""
-        self._db.executemany(
-            "DELETE FROM serves WHERE recipient = (SELECT id FROM recipient WHERE key = ?)", ((k,) for k in keys)
-        )
-        self._db.execute("DELETE FROM recipient WHERE id NOT IN (SELECT recipient FROM serves)")
+        self._db.executemany("DELETE FROM recipient WHERE key = ?", ((key,) for key in keys))
+        self._drop_orphans()
+
+    def _drop_orphans(self) -> None:
+        self._db.execute("DELETE FROM also WHERE recipient NOT IN (SELECT id FROM recipient)")
+
+    def _last_id(self) -> int:
+        return self._scalar("SELECT max(id) FROM recipient") or 0
 
     def _scalar(self, query: str) -> Any:
         return self._db.execute(query).fetchone()[0]
-
-
-def _merge_values(candidate: Candidate) -> str:
-    return _encode(
-        {
-            "contact": candidate.contact,
-            "unit": candidate.unit,
-            "salutation": candidate.salutation,
-            "role": candidate.role or "",
-            "email": candidate.email,
-        }
-    )
-
-
-def _grouped(rows: Iterable[tuple[Any, ...]]) -> Iterator[Recipient]:
-    current: tuple[Any, ...] | None = None
-    serves: list[tuple[str, str, str, str | None]] = []
-    for identity, key, group, email, fields, *who in rows:
-        if current is not None and current[0] != identity:
-            yield _recipient(current, serves)
-            serves = []
-        current = (identity, key, group, email, fields)
-        serves.append((who[0], who[1], who[2], who[3]))
-    if current is not None:
-        yield _recipient(current, serves)
-
-
-def _recipient(row: tuple[Any, ...], serves: list[tuple[str, str, str, str | None]]) -> Recipient:
-    _identity, key, group, email, fields = row
-    return Recipient(key, group, email, json.loads(fields), tuple(serves))
