@@ -12,7 +12,7 @@ decent server does, and for pipelining, which aiosmtpd does not know. Both take 
         assert [message.recipient for message in server.messages] == ["busy@b.example"]
 
 Steps: greeting, ehlo, helo, starttls, auth, mail, rcpt, rset, data (before 354), body (amid it, after 354), dot (after
-the final dot, before its answer), quit. To have the fixtures: ``pytest_plugins = ["tests.smtpd"]``.
+the final dot or BDAT's chunk, before its answer), quit. To have the fixtures: ``pytest_plugins = ["tests.smtpd"]``.
 """
 
 import asyncio
@@ -441,6 +441,18 @@ class Conversation:
             if len(lines) == 1:
                 early = await self.answer("body", b"", self.recipient)
         await self.dot("".join(f"{line}\r\n" for line in lines).encode(), early)
+
+    async def on_bdat(self, command: str) -> None:
+        """A chunk, always the last. It is taken to its end whatever is answered; refused, its transaction stands."""
+        _verb, size, _last = command.split()
+        sender = self.sender
+        data = await self.reader.readexactly(1)
+        early = await self.answer("body", b"", self.recipient)
+        data += await self.reader.readexactly(int(size) - 1)
+        self.server.heard[self.index] += data
+        await self.dot(data, early)
+        if not self.server.messages[-1].accepted:
+            self.sender = sender
 
     async def dot(self, data: bytes, early: str) -> None:
         sender, recipient = self.sender or "", self.recipient or ""

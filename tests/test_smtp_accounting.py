@@ -28,7 +28,9 @@ ACTS: tuple[Act, ...] = (
 TOO_POSITIVE: tuple[Act, ...] = ("250 ok", b"250 twice\r\n250 twice\r\n")
 # A server that says 250 amid the body, before the final dot, has lied: nothing can be told from what it says.
 PLACES = [(step, act) for step in STEPS for act in (ACTS if step == "body" else ACTS + TOO_POSITIVE)]
-PIPELINING = pytest.mark.parametrize("offers", [("PIPELINING",), ()], ids=["pipelining", "plain"])
+PIPELINING = pytest.mark.parametrize(
+    "offers", [("PIPELINING",), (), ("PIPELINING", "CHUNKING")], ids=["pipelining", "plain", "chunking"]
+)
 
 
 @pytest.fixture(autouse=True)
@@ -112,7 +114,7 @@ async def cut_off(server: Wire, hand: HandDouble, reached: Callable[[], bool]) -
         await task
 
 
-@PIPELINING
+@pytest.mark.parametrize("offers", [("PIPELINING",), ()], ids=["pipelining", "plain"])
 @pytest.mark.parametrize(("step", "command"), [("mail", "MAIL"), ("rcpt", "RCPT"), ("data", "DATA")])
 async def test_cut_off_before_the_mark_gives_back(step: str, command: str, offers: tuple[str, ...]) -> None:
     with Wire(offers=offers) as server:

@@ -10,7 +10,7 @@ from distributor.delivery.model.channel import Phase
 
 
 def read(data: bytes) -> list[Answer]:
-    return AnswerReader().feed(data)
+    return list(AnswerReader().feed(data))
 
 
 @pytest.mark.parametrize(
@@ -41,12 +41,20 @@ def test_an_answer_without_end_is_given_up(data: bytes) -> None:
 
 def feed_for_ever(reader: AnswerReader, data: bytes) -> None:
     for _each in range(MOST):
-        assert reader.feed(data) == []
+        assert list(reader.feed(data)) == []
+
+
+def test_an_answer_before_a_fault_counts() -> None:
+    """It may be the one to the final dot, and what comes behind it in the same packet to the next letter's MAIL."""
+    answers = AnswerReader().feed(b"250 queued\r\nwhat?\r\n")
+    assert next(answers) == Answer(250, (b"queued",))
+    with pytest.raises(MalformedAnswerError):
+        next(answers)
 
 
 def test_many_answers_are_not_an_endless_one() -> None:
     reader = AnswerReader()
-    assert sum(len(reader.feed(b"250-a\r\n250 " + b"x" * 500 + b"\r\n")) for _each in range(100)) == 100
+    assert sum(len(list(reader.feed(b"250-a\r\n250 " + b"x" * 500 + b"\r\n"))) for _each in range(100)) == 100
 
 
 LINES = st.lists(st.binary(max_size=30).filter(lambda line: b"\n" not in line), min_size=1, max_size=4).map(tuple)
@@ -124,6 +132,7 @@ def test_text_of_an_answer(line: bytes, enhanced: str | None, text: str) -> None
         ([], Offer()),
         (["PIPELINING", "8BITMIME", "STARTTLS"], Offer(pipelining=True, eight_bit=True, starttls=True)),
         (["SMTPUTF8"], Offer(utf8=True)),
+        (["CHUNKING", "BINARYMIME"], Offer(chunking=True)),
         (["pipelining"], Offer(pipelining=True)),
         (["SIZE 35000000"], Offer(size=True, most=35_000_000)),
         (["SIZE"], Offer(size=True)),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distributor.delivery.channels.envelope import Envelope, InexpressibleError, body, envelope, octets
+from distributor.delivery.channels.envelope import Envelope, InexpressibleError, body, chunk, envelope, octets
 from distributor.delivery.channels.offer import Offer
 from distributor.delivery.model.channel import Parcel, Phase, Reply
 from tests.smtpd import LETTER, parcels
@@ -164,6 +164,21 @@ def test_a_server_reads_back_what_was_meant(lines: list[str]) -> None:
     assert "." not in received
     unstuffed = [line.removeprefix(".") for line in received]
     assert unstuffed == (lines or [""])
+
+
+@pytest.mark.parametrize(
+    ("message", "octets_sent"),
+    [(b"", b"BDAT 2 LAST\r\n\r\n"), (b"a", b"BDAT 3 LAST\r\na\r\n"), (b".\r\n", b"BDAT 3 LAST\r\n.\r\n")],
+)
+def test_a_chunk_is_counted_and_not_stuffed(message: bytes, octets_sent: bytes) -> None:
+    assert chunk(message) == octets_sent
+
+
+@given(st.text("a.", max_size=9) | st.text("aé简"))
+def test_a_chunk_has_as_many_octets_as_it_says(text: str) -> None:
+    command, _line_end, data = chunk(text.encode()).partition(b"\r\n")
+    assert command == b"BDAT %d LAST" % len(data)
+    assert data == f"{text}\r\n".encode()
 
 
 @pytest.mark.parametrize(("count", "text"), [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (35_882_577, "35.9 MB")])

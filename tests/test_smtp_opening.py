@@ -321,6 +321,8 @@ async def test_prove_goes_as_far_as_the_sender_and_takes_it_back(certificates: C
 
 async def test_prove_says_what_there_is(wire: Wire) -> None:
     assert await proved(wire.relay) == "no TLS, PIPELINING, SIZE 1 MB"
+    with Wire(offers=["CHUNKING", "PIPELINING"]) as server:
+        assert await proved(server.relay) == "no TLS, PIPELINING, CHUNKING"
 
 
 async def test_prove_sender_refused(smtpd: Smtpd) -> None:

@@ -15,6 +15,8 @@ _Fall = tuple[bytes, bytes, bytes]
 def base64_lines(data: bytes) -> bytes:
     """*data* as base64: lines of 76 characters, the last one may be shorter, each with its CRLF."""
     encoded = b2a_base64(data, newline=False)
+    if len(encoded) <= CHARACTERS:  # what is around a gap is nearly always one line, or none
+        return encoded and encoded + b"\r\n"
     return b"".join([b"%b\r\n" % encoded[at : at + CHARACTERS] for at in range(0, len(encoded), CHARACTERS)])
 
 

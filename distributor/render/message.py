@@ -100,6 +100,7 @@ class CompiledLetter:
         self._head = head
         self._subject = subject
         self._sources = (text, html)
+        self._in_text, self._in_html = frozenset(text.fields), frozenset(html.fields)
         self._text = Base64Text(text)
         self._html = Base64Text(html)
         self._attachments = attachments
@@ -130,8 +131,8 @@ class CompiledLetter:
 
     def _alternative(self, delivery_id: int, values: Mapping[str, str]) -> Sequence[bytes]:
         """The letter as text and as HTML; of the two the last is the best (RFC 2046 5.1.4)."""
-        plain = {name: value.encode() for name, value in values.items()}
-        escaped = {name: escape(value).encode() for name, value in values.items()}
+        plain = {name: values[name].encode() for name in self._in_text}
+        escaped = {name: escape(values[name]).encode() for name in self._in_html}
         return (
             _ALTERNATIVE % (delivery_id, delivery_id),
             _TEXT,

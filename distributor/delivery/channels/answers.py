@@ -1,6 +1,8 @@
 """From a server's octets to its answers (RFC 5321 4.2). Reads nothing itself: whoever has octets feeds them in."""
 
 import re
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from distributor.delivery.model.channel import Phase, Reply
@@ -35,13 +37,15 @@ class Answer(NamedTuple):
 
     def reply(self, phase: Phase, relay: str, *, handed_over: bool = False) -> Reply:
         """For the engine: as text, the enhanced status code (RFC 2034, 3463) taken out of it."""
-        lines = _decoded(b"\n".join(self.lines)).split("\n")
+        text = _decoded(b"\n".join(self.lines))
         enhanced = None
         # Taken whether or not it was announced: a well-formed one of the same class is no accident.
-        if (match := _ENHANCED.match(lines[0])) and match[1][0] == str(self.code)[0]:
+        if (match := _ENHANCED.match(text)) and int(text[0]) == self.code // 100:
             enhanced = match[1]
-            lines = [_without(enhanced, line) for line in lines]
-        return Reply(phase, self.code, enhanced, "\n".join(map(_printable, lines)), handed_over, relay)
+            text = "\n".join([_without(enhanced, line) for line in text.split("\n")])
+        if not text.isprintable():
+            text = "\n".join(map(_printable, text.split("\n")))
+        return Reply(phase, self.code, enhanced, text, handed_over, relay)
 
     def __str__(self) -> str:
         return f"{self.code} {_printable(_decoded(b' '.join(self.lines)))}".rstrip()
@@ -52,40 +56,55 @@ class AnswerReader:
 
     def __init__(self) -> None:
         self._rest = b""
-        self._lines: list[bytes] = []
-        self._code = b""
+        self._begun: list[Answer] = []
         self._size = 0
 
     @property
     def midway(self) -> bool:
         """An answer has begun and not ended."""
-        return bool(self._rest or self._lines)
+        return bool(self._rest or self._begun)
 
-    def feed(self, data: bytes) -> list[Answer]:
+    def feed(self, data: bytes) -> Iterator[Answer]:
         """The answers that *data* completes. A line may end in LF alone: in an answer nothing can hide behind it.
+
+        Those before a fault are given before it is raised: they answer what was asked before.
 
         Raises:
             MalformedAnswerError: not an answer, lines with different codes, or more than MOST octets of one.
         """
         *lines, self._rest = (self._rest + data).split(b"\n")
-        answers = [answer for line in lines if (answer := self._line(line)) is not None]
+        for line in lines:
+            if (answer := self._line(line)) is not None:
+                yield answer
         if self._size + len(self._rest) > MOST:
             raise MalformedAnswerError(f"more than {MOST} octets")
-        return answers
 
     def _line(self, line: bytes) -> Answer | None:
-        match = _LINE.fullmatch(line.removesuffix(b"\r"))
+        answer, goes_on = _parsed(line)
         self._size += len(line) + 1
-        if match is None or (self._lines and match[1] != self._code) or self._size > MOST:
-            raise MalformedAnswerError(_printable(_decoded(line[:80])))
-        self._code = match[1]
-        self._lines.append(match[3] or b"")
-        if match[2] == b"-":
+        if self._size > MOST or (self._begun and self._begun[0].code != answer.code):
+            raise _malformed(line)
+        if goes_on:
+            self._begun.append(answer)
             return None
-        answer = Answer(int(self._code), tuple(self._lines))
-        self._lines.clear()
+        if self._begun:
+            answer = Answer(answer.code, tuple(text for part in (*self._begun, answer) for text in part.lines))
+            self._begun.clear()
         self._size = 0
         return answer
+
+
+@lru_cache(maxsize=64)  # a relay says the same few lines all day, but for the name that it gives to each letter
+def _parsed(line: bytes) -> tuple[Answer, bool]:
+    """One line as an answer of its own, and whether another line of the same answer follows."""
+    match = _LINE.fullmatch(line.removesuffix(b"\r"))
+    if match is None:
+        raise _malformed(line)
+    return Answer(int(match[1]), (match[3] or b"",)), match[2] == b"-"
+
+
+def _malformed(line: bytes) -> MalformedAnswerError:
+    return MalformedAnswerError(_printable(_decoded(line[:80])))
 
 
 def _decoded(data: bytes) -> str:

@@ -9,10 +9,11 @@ from distributor.delivery.channels.answers import Answer
 class Offer:
     """The extensions we know how to use. *size*: it wants to be told how large a message is; *most*: the limit it gave.
 
-    RFC 2920, 1870, 6152, 6531, 3207, 4954, in this order.
+    RFC 2920, 3030, 1870, 6152, 6531, 3207, 4954, in this order.
     """
 
     pipelining: bool = False
+    chunking: bool = False
     size: bool = False
     most: int | None = None
     eight_bit: bool = False
@@ -30,6 +31,7 @@ class Offer:
             keywords.setdefault(keyword, []).extend(parameters)
         return cls(
             pipelining="PIPELINING" in keywords,
+            chunking="CHUNKING" in keywords,
             size="SIZE" in keywords,
             most=_limit(keywords.get("SIZE", [])),
             eight_bit="8BITMIME" in keywords,

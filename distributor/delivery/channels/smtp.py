@@ -2,7 +2,7 @@
 
 What can go wrong, and what the engine hears of it (delivery/model/channel.py has the contract):
 
-- refused at MAIL, RCPT, DATA or the final dot: that reply, and the session goes on;
+- refused at MAIL, RCPT, DATA, BDAT or the final dot: that reply, and the session goes on;
 - 421, a lost connection, silence, or answers that do not fit: the session ends. A parcel that was to be marked is
   settled, with the server's word or with none; *handed_over* tells whether the write that holds its final dot had
   begun, since from then on only the kernel knows how much has left. The parcel whose envelope went out behind that
@@ -15,12 +15,17 @@ What can go wrong, and what the engine hears of it (delivery/model/channel.py ha
 With PIPELINING one round trip moves one message: the body's write also holds MAIL, RCPT and DATA of the next. RFC 2920
 3.1 allows it: DATA must be the last command of a group, and a body may be the first thing in one. No body is ever
 written before its own 354 was read and its mark made, so nothing is handed over ahead of its turn.
+
+With CHUNKING besides (RFC 3030) the body is the one chunk of BDAT, marked and written once RCPT was accepted. That is a
+round trip too, and less there cannot be: a second body behind one that has no answer yet would be a second letter in
+doubt on the same connection. What it spares is 354 and its way back, a second error at the relay (DATA) for each
+recipient that is refused, and the final dot, about which servers have disagreed.
 """
 
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,9 +36,9 @@ from distributor.delivery.channels.envelope import (
     FINAL_DOT,
     QUIT,
     RSET,
-    Envelope,
     InexpressibleError,
     body,
+    chunk,
     envelope,
     mailbox,
     octets,
@@ -94,6 +99,7 @@ async def prove(relay: Relay, *, helo: str, timeout: float, ca_file: Path | None
         words = [
             dialogue.tls_version or _("no TLS"),
             "PIPELINING" if offer.pipelining else "",
+            "CHUNKING" if offer.chunking else "",
             f"SIZE {octets(offer.most)}" if offer.most else "",
             _("login accepted") if relay.user else "",
         ]
@@ -118,10 +124,10 @@ async def _quit(dialogue: Dialogue) -> None:
 
 @dataclass(slots=True)
 class _Trip:
-    """A parcel that was taken, and how far it has come."""
+    """A parcel that was taken, and how far it has come. *steps*: phase, command, and the code that is hoped for."""
 
     parcel: Parcel
-    envelope: Envelope
+    steps: tuple[tuple[Phase, bytes, int], ...]
     phase: Phase = Phase.MAIL
     offered: bool = False
     marking: bool = False
@@ -130,13 +136,7 @@ class _Trip:
     @property
     def group(self) -> bytes:
         """All commands of the envelope, as one write."""
-        return self.envelope.mail + self.envelope.rcpt + DATA
-
-    def steps(self) -> Iterator[tuple[Phase, bytes, int]]:
-        """Each command with its phase and the code that is hoped for."""
-        yield Phase.MAIL, self.envelope.mail, 250
-        yield Phase.RCPT, self.envelope.rcpt, 250
-        yield Phase.DATA, DATA, 354
+        return b"".join([command for _phase, command, _wanted in self.steps])
 
 
 class _Session:
@@ -145,6 +145,7 @@ class _Session:
     def __init__(self, dialogue: Dialogue, offer: Offer, hand: Hand, relay: str, deadline: float) -> None:
         self.dialogue = dialogue
         self.offer = offer
+        self.chunking = offer.chunking and offer.pipelining  # alone it spares nothing
         self.hand = hand
         self.relay = relay
         self.deadline = deadline
@@ -186,15 +187,17 @@ class _Session:
 
     def _begin(self, parcel: Parcel) -> _Trip | None:
         try:
-            trip = _Trip(parcel, envelope(parcel, self.offer))
+            mail, rcpt = envelope(parcel, self.offer)
         except InexpressibleError as error:
             self.hand.settle(parcel, replace(error.reply, relay=self.relay))
             return None
+        steps = (Phase.MAIL, mail, 250), (Phase.RCPT, rcpt, 250)
+        trip = _Trip(parcel, steps if self.chunking else (*steps, (Phase.DATA, DATA, 354)))
         self.trips.append(trip)
         return trip
 
     async def _offer(self, trip: _Trip) -> bool:
-        """MAIL, RCPT, DATA. True: the relay waits for the body; False: it refused, and *trip* is settled."""
+        """MAIL, RCPT, DATA. True: the relay is ready for the body; False: it refused, and *trip* is settled."""
         if self.offer.pipelining and not trip.offered:
             self.dialogue.send((RSET if self.transaction else b"") + trip.group)
             trip.offered = True
@@ -204,7 +207,7 @@ class _Session:
         if not trip.offered:
             self.dialogue.in_step()
             trip.offered = True
-        for phase, command, wanted in trip.steps():
+        for phase, command, wanted in trip.steps:
             trip.phase = phase
             answer = await self._ask(command)
             if answer.negative:
@@ -227,6 +230,8 @@ class _Session:
             return
         recipient_accepted = refused is Phase.MAIL and (await self.dialogue.answer()).positive
         self.transaction |= recipient_accepted
+        if self.chunking:
+            return
         answer = await self.dialogue.answer()
         if answer.negative:
             return
@@ -251,22 +256,32 @@ class _Session:
         if not (answer.positive or answer.negative):
             raise LostError(_out_of_turn(answer))
         self._settle(trip, answer)
+        if answer.negative and self.chunking:
+            await self._begin_anew()
         return True
 
+    async def _begin_anew(self) -> None:
+        """After a BDAT that was refused: nobody knows whether its transaction still stands (RFC 3030 2).
+
+        So what is said to the envelope behind it counts for nothing, and RSET comes before it is said again.
+        """
+        self.transaction = True
+        for trip in self.trips:
+            for _step in trip.steps:
+                await self.dialogue.answer()
+            trip.offered = False
+
     async def _write_body(self, trip: _Trip) -> None:
-        data = body(trip.parcel.message)
-        # What is left for the last write is never short, so that it holds the whole of the final dot.
+        data = (chunk if self.chunking else body)(trip.parcel.message)
+        # What is left for the last write is never short, so that it holds the whole of a final dot.
         last = max(0, len(data) // CHUNK - 1) * CHUNK
         for start in range(0, last, CHUNK):
             self.dialogue.send(data[start : start + CHUNK])
             await self.dialogue.drained()
-        group = data[last:]
         behind = self._begin_next()
-        if behind is not None:
-            group += behind.group
         self.dialogue.in_step()
         trip.handed_over = True  # from here on nobody on this side knows what the relay has
-        self.dialogue.send(group)
+        self.dialogue.send(data[last:] + (behind.group if behind is not None else b""))
         if behind is not None:
             behind.offered = True
 
