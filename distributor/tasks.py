@@ -74,14 +74,14 @@ def deliver() -> None:
         if delivering.is_work_for_two(site):
             with contextlib.suppress(ConfigurationError):  # the broker is away: then it is one worker's work
                 ring()
-        try:
-            delivering.deliver_due(site, idle=IDLE, on_start=_started)
-        finally:
-            _running.clear()
+        with contextlib.ExitStack() as ended:
+            delivering.deliver_due(site, idle=IDLE, on_start=lambda stop: _started(stop, ended))
 
 
-def _started(stop: Callable[[], None]) -> None:
+def _started(stop: Callable[[], None], ended: contextlib.ExitStack) -> None:
+    """*stop* is called when the worker is told to stop, until the task has *ended*; others may run beside it."""
     _running.add(stop)
+    ended.callback(_running.discard, stop)
     if _stopping.is_set():
         stop()
 
