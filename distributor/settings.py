@@ -1,9 +1,8 @@
-"""The only reader of the environment: where the site is, and what its .env and the environment say.
+"""The only reader of the environment: where the site is, and what its .env, relays.yaml and the environment say.
 
 The environment beats .env. Secrets (the relay's password) live in values that never print themselves.
 """
 
-import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -11,16 +10,21 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import filterfalse
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from dotenv.parser import Binding, parse_stream
 
+from distributor.delivery.model.flow import Rules, Way
 from distributor.errors import ConfigurationError, Finding, Place, Severity
 from distributor.i18n import _
+from distributor.relays.model import LONE, Declared, Relay, parse_relay
 from distributor.words import why
 
+__all__ = ["DEFAULT_SENDER", "Relay", "Settings", "find_site", "load", "parse_relay"]
+
 LIST_NAME = "recipients.yaml"
+RELAYS_NAME = "relays.yaml"
 LEDGER_NAME = "distributor.sqlite3"
 DEFAULT_SENDER = "bulletin@distributor.example"
 _PREFIX = "DISTRIBUTOR_"
@@ -39,36 +43,16 @@ _SENDER = re.compile(r"[^\s@<>\"(),:;\[\]\\\x00-\x1f\x7f]+@[^\s@<>\"(),:;\[\]\\\
 
 
 @dataclass(frozen=True, slots=True)
-class Relay:
-    """The SMTP server that mail is handed to. *tls*: TLS from the start (465); else STARTTLS, required with a login."""
-
-    host: str
-    port: int
-    tls: bool
-    user: str | None = None
-    password: str | None = field(default=None, repr=False)
-
-    @property
-    def on_loopback(self) -> bool:
-        """True where mail to it cannot leave this machine by itself."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True)
 class Settings:
     """What a site is configured to do. Durations are seconds.
 
-    *relay* None: mail goes to the bundled sink and stays in *outbox*. *broker* None: no Celery, `send` delivers itself.
+    No *relays*: mail goes to the bundled sink and stays in *outbox*. *rules* has a way for each relay, in their order;
+    for the sink one, named "outbox". *broker* None: no Celery, `send` delivers itself.
     """
 
     site: Path
-    relay: Relay | None
+    relays: tuple[Relay, ...]
+    rules: Rules
     sender: str
     ledger: str = field(repr=False)
     broker: str | None = field(repr=False)
@@ -121,17 +105,21 @@ def find_site(explicit: str | None = None, *, environ: Mapping[str, str] = os.en
 
 
 def load(site: Path, *, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Read *site*'s .env and *environ*; every wrong value is reported at once.
+    """Read *site*'s .env and relays.yaml, and *environ*; every wrong value is reported at once.
 
     Raises:
         ConfigurationError: values that cannot be used, each with its name and where it was set.
     """
     reader = _Reader(site, environ)
     relay = reader.relay()
+    declared = reader.declared(relay)
+    relays = declared.relays or ((relay,) if relay else ())
+    lone = Way(LONE if relay else "outbox", limits=declared.limits)
     settings = Settings(
         site=site,
-        relay=relay,
-        sender=reader.sender("FROM") or _sender_of(relay),
+        relays=relays,
+        rules=Rules(declared.ways or (lone,), declared.destinations),
+        sender=reader.sender("FROM") or _sender_of(relays),
         ledger=reader.text("LEDGER") or f"sqlite:///{quote(str(site / LEDGER_NAME))}",
         broker=reader.text("BROKER"),
         timezone=reader.zone(),
@@ -144,14 +132,15 @@ def load(site: Path, *, environ: Mapping[str, str] = os.environ) -> Settings:
         ca_file=reader.existing_file("CA_FILE"),
     )
     reader.compare_pauses(settings.retry_first, settings.retry_most)
+    reader.compare_sender(declared, settings.sender)
     if reader.findings:
         raise ConfigurationError(reader.findings)
     return settings
 
 
-def _sender_of(relay: Relay | None) -> str:
+def _sender_of(relays: tuple[Relay, ...]) -> str:
     """A login that is an address is the only sender most providers accept (NetEase: 554 DT:SUM)."""
-    return relay.user if relay and relay.user and "@" in relay.user else DEFAULT_SENDER
+    return next((relay.user for relay in relays if relay.user and "@" in relay.user), DEFAULT_SENDER)
 
 
 # What Kubernetes tells every pod of a service that has our name.
@@ -163,10 +152,12 @@ class _Reader:
 
     def __init__(self, site: Path, environ: Mapping[str, str]) -> None:
         self.file = site / ".env"
+        self.relays_file = site / RELAYS_NAME
         self.environ = environ
         self.findings: list[Finding] = []
         self.lines: dict[str, int] = {}
         self.dotenv: dict[str, str] = {}
+        self.others: dict[str, str] = {}  # of no concern, unless relays.yaml names one
         self._read_file()
         for name in filterfalse(_OF_A_POD.match, environ):
             self._know(name, Place(_("environment variable {name}").format(name=name)))
@@ -192,8 +183,10 @@ class _Reader:
         if binding.error or (name is not None and binding.value is None):
             message, remedy = _("this line is no setting"), _("write NAME=value, and close every quote")
             self.findings.append(Finding(Severity.ERROR, "bad-line", message, place, remedy))
-        elif name is None or not self._know(name, place):
+        elif name is None:
             return
+        elif not self._know(name, place):
+            self.others[name] = binding.value or ""
         elif name in self.lines:
             message = _("{name} stands here a second time (first in line {line})")
             message = message.format(name=name, line=self.lines[name])
@@ -305,26 +298,26 @@ class _Reader:
             )
             return None
 
+    def declared(self, relay: Relay | None) -> Declared:
+        """What relays.yaml says; *relay* is what DISTRIBUTOR_RELAY says."""
+        if not os.path.lexists(self.relays_file):
+            return Declared()
+        from distributor.relays import reader  # noqa: PLC0415  the readers of YAML and of domains: few sites need them
 
-def parse_relay(text: str) -> Relay:
-    """``smtps://user:pass@host:465`` (TLS from the start) or ``smtp://…:587``; user and password percent-encoded.
+        declared, findings = reader.read(self.relays_file, self._variable)
+        self.findings += findings
+        if relay is not None and declared.place is not None:
+            message = _("relays are named here, and one in DISTRIBUTOR_RELAY too")
+            remedy = _("delete DISTRIBUTOR_RELAY, or the relays here")
+            self.findings.append(Finding(Severity.ERROR, "two-relays", message, declared.place, remedy))
+        return declared
 
-    Raises:
-        ValueError: another scheme, no host, a bad port, or anything after the port.
-    """
-    parts = urlsplit(text)
-    tls = parts.scheme == "smtps"
-    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname or parts.path not in {"", "/"}:
-        raise ValueError("not smtp://host:port")
-    if parts.query or parts.fragment or (parts.username is None) != (parts.password is None):
-        raise ValueError("not smtp://user:password@host:port")
-    port = (465 if tls else 587 if parts.username else 25) if parts.port is None else parts.port
-    if port == 0:
-        raise ValueError("no port is 0")
-    return Relay(
-        host=parts.hostname,
-        port=port,
-        tls=tls,
-        user=unquote(parts.username) if parts.username else None,
-        password=unquote(parts.password) if parts.password else None,
-    )
+    def _variable(self, name: str) -> str | None:
+        return self.environ.get(name) or self.others.get(name) or None
+
+    def compare_sender(self, declared: Declared, sender: str) -> None:
+        """Some relay must carry each group's letters. Not asked while anything is wrong that it depends on."""
+        if declared.ways and not self.findings:
+            from distributor.relays import reader  # noqa: PLC0415  as above
+
+            self.findings += reader.uncarried(declared, sender)

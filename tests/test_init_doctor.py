@@ -1,5 +1,6 @@
 """A new site, and whether every part of it is well."""
 
+import re
 import shlex
 import stat
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from distributor.delivery.model.flow import Limits, Rules, Way
 from distributor.settings import load
 from tests.sites import Site
 
@@ -15,7 +17,14 @@ def test_a_new_site_has_everything_that_is_a_person_s_to_edit(site: Site, tmp_pa
     new = tmp_path / "new"
     ran = site.run("init", new)
     assert ran.code == 0, ran.err
-    for name in ("recipients.yaml", "celeryconfig.py", "templates/base.html.j2", "examples/bulletin.txt", ".env"):
+    for name in (
+        "recipients.yaml",
+        "relays.yaml",
+        "celeryconfig.py",
+        "templates/base.html.j2",
+        "examples/bulletin.txt",
+        ".env",
+    ):
         assert (new / name).is_file(), name
     assert stat.S_IMODE((new / ".env").stat().st_mode) == 0o600
 
@@ -23,12 +32,27 @@ def test_a_new_site_has_everything_that_is_a_person_s_to_edit(site: Site, tmp_pa
 def test_its_settings_are_all_comments_that_become_true_settings(site: Site, tmp_path: Path) -> None:
     site.run("init", tmp_path / "new")
     dotenv = tmp_path / "new/.env"
-    assert load(tmp_path / "new", environ={}).relay is None
+    assert load(tmp_path / "new", environ={}).relays == ()
     text = dotenv.read_text("utf-8").replace("#DISTRIBUTOR_", "DISTRIBUTOR_").replace("/path/to/ca.pem", str(dotenv))
     dotenv.write_text(text, "utf-8")
     settings = load(tmp_path / "new", environ={})
-    assert settings.relay is not None
-    assert settings.relay.user == "user@example.org"
+    assert [relay.user for relay in settings.relays] == ["user@example.org"]
+
+
+@pytest.mark.parametrize("keys", [("relays", "destinations"), ("limits", "destinations")], ids=" ".join)
+def test_its_relays_are_all_comments_that_become_true_relays(site: Site, tmp_path: Path, keys: tuple[str, ...]) -> None:
+    """Either several relays, or limits of the one."""
+    site.run("init", tmp_path / "new")
+    file = tmp_path / "new/relays.yaml"
+    assert load(tmp_path / "new", environ={}).rules == Rules((Way("outbox"),))
+    _head, *sections = re.split(r"(?m)^#(?=[a-z]+:)", file.read_text("utf-8"))
+    assert {section.partition(":")[0] for section in sections} == {"relays", "destinations", "limits"}
+    chosen = [section for section in sections if section.partition(":")[0] in keys]
+    file.write_text("\n".join(re.sub(r"(?m)^#(?! \S)", "", section) for section in chosen), "utf-8")
+    rules = load(tmp_path / "new", environ={"MAIN_PASSWORD": "p"}).rules
+    assert [way.name for way in rules.ways] == (["main", "second"] if "relays" in keys else ["outbox"])
+    assert rules.ways[0].limits != Limits()
+    assert [destination.name for destination in rules.destinations] == ["QQ"]
 
 
 def test_its_example_can_be_sent_and_reaches_everybody_on_the_list(site: Site, tmp_path: Path) -> None:

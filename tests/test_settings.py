@@ -48,7 +48,7 @@ def test_a_named_folder_without_a_list_is_not_looked_for_above(folder: Path) -> 
 
 def test_nothing_is_set_and_nobody_is_mailed(folder: Path) -> None:
     settings = load(folder, environ={})
-    assert settings.relay is None
+    assert settings.relays == ()
     assert settings.broker is None
     assert settings.sender == DEFAULT_SENDER
     assert settings.ledger == f"sqlite:///{folder / 'distributor.sqlite3'}"
@@ -146,7 +146,7 @@ def test_a_name_that_is_misspelt_is_guessed(folder: Path, name: str, meant: str)
 def test_names_of_other_programs_are_nobody_s_business(folder: Path) -> None:
     (folder / ".env").write_text("RELAY=1\nRELAY=2\nREDIS_URL=redis://h\nDISTRIBUTION_ID=x\n", "utf-8")
     environ = {"PATH": "/bin", "DISTRIBUTION_ID": "x", "DISTRIBUTOR_SITE": str(folder)}
-    assert load(folder, environ=environ).relay is None
+    assert load(folder, environ=environ).relays == ()
 
 
 def test_a_password_in_a_broken_line_is_not_repeated(folder: Path) -> None:
@@ -216,7 +216,7 @@ def test_the_password_is_never_shown(folder: Path) -> None:
         "DISTRIBUTOR_LEDGER": "postgresql+psycopg://u:s3cret@h.example/d",
     }
     settings = load(folder, environ=environ)
-    assert "s3cret" not in f"{settings!r} {settings.relay} {settings.relay!r}"
+    assert "s3cret" not in f"{settings!r} {settings.relays}"
     with pytest.raises(ConfigurationError) as raised:
         load(folder, environ={"DISTRIBUTOR_RELAY": "smtp://u:s3cret@h.example/path"})
     assert "s3cret" not in str(raised.value)

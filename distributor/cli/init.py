@@ -12,7 +12,7 @@ from distributor.errors import Finding, InputError, Place, RefusedError, Severit
 from distributor.i18n import _
 from distributor.words import why
 
-_LAID_DOWN = ("recipients.yaml", "celeryconfig.py", "templates", "examples")
+_LAID_DOWN = ("recipients.yaml", "relays.yaml", "celeryconfig.py", "templates", "examples")
 _DOTENV = ".env"
 
 

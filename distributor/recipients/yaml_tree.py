@@ -81,7 +81,7 @@ class _StopError(Exception):
     """The rest of the file cannot or shall not be read; the fault has been noted."""
 
 
-def parse(data: bytes, faults: Faults) -> Node | None:
+def parse(data: bytes, faults: Faults, *, may_be_empty: bool = False) -> Node | None:
     """The tree of the only document in *data*. None if there is none, or if it cannot be read to its end.
 
     Duplicate keys, anchors, aliases, tags and keys that are no text are noted in *faults*, as are bytes that are not
@@ -93,7 +93,7 @@ def parse(data: bytes, faults: Faults) -> Node | None:
             builder.feed(event)
     except _StopError:
         return None
-    if builder.root is None:
+    if builder.root is None and not may_be_empty:
         faults.add("empty-file", None, _("the file is empty"), _("copy a list from a new site: `distributor init DIR`"))
     return builder.root
 

@@ -1,0 +1,1 @@
+"""BY WHICH RELAY, AND HOW FAST: relays.yaml read into relays, destinations and their limits."""
