@@ -10,11 +10,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from distributor.delivery.ledger import claims, migrate, sweeping, writing
+from distributor.delivery.ledger.allotments import Ask
 from distributor.delivery.ledger.claims import Claim
 from distributor.delivery.ledger.database import Database
 from distributor.delivery.ledger.opening import NewIssue, NewLetter, open_issue
 from distributor.delivery.ledger.staging import Staging
 from distributor.delivery.ledger.writing import Mark, Result
+from distributor.delivery.model.flow import Rules, Way
 from distributor.delivery.model.records import Actor, IssueRecord
 from distributor.delivery.model.states import Event, State
 from distributor.recipients.model import Candidate, GroupName
@@ -25,6 +27,8 @@ PERSON = Actor("li", "desk.example")
 WORKER = Actor("worker 1", "host.example")
 DAY = 24 * 3600
 HOUR = 3_600_000_000
+TODAY = "2026-03-05"
+ONE_WAY = Rules((Way("relay"),))
 
 
 @contextlib.contextmanager
@@ -121,7 +125,13 @@ def sweep(database: Database, **changes: Any) -> sweeping.Swept:
 def claimed(database: Database, limit: int = 100, *, seconds: float = 60) -> tuple[int, list[Claim]]:
     """A new lease and what could be claimed under it; with negative *seconds* its worker is dead already."""
     lease = claims.take_lease(database, WORKER.who, seconds)
-    return lease, claims.claim(database, lease, limit)
+    return lease, claim(database, lease, limit)
+
+
+def claim(database: Database, lease: int, limit: int) -> list[Claim]:
+    """What a worker with one relay gets, where nothing is limited."""
+    asks = [Ask(way, limit, 1) for way in ONE_WAY.ways]
+    return claims.claim(database, lease, asks, ONE_WAY, today=TODAY).claims
 
 
 def all_rows(database: Database, query: str) -> list[tuple[Any, ...]]:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from distributor.delivery.ledger import acts, claims, queries
+from distributor.delivery.ledger import acts, claims, queries, queues
 from distributor.delivery.ledger.database import Database
+from distributor.delivery.ledger.queues import Queue
 from distributor.delivery.model.records import IssueRecord, IssueState
 from distributor.delivery.model.states import RESENDABLE, Event, State
 from tests import ledgers
@@ -247,12 +248,17 @@ def test_an_issue_is_unsettled_while_anything_waits_or_is_in_hand(ledger: Databa
     assert queries.unsettled_issues(ledger) == []
 
 
+def every(_queue: Queue) -> bool:
+    return True
+
+
 def test_what_is_due_is_counted_no_further_than_asked(ledger: Database) -> None:
     held, _open = open_small(ledger, 5), open_small(ledger, 5, total=61)
-    assert [queries.count_due(ledger, at_most) for at_most in (3, 20)] == [3, 10]
+    assert [queues.count_due(ledger, at_most, every) for at_most in (3, 20)] == [3, 10]
+    assert queues.count_due(ledger, 20, lambda queue: queue.issue_id == held.id) == 5
     acts.pause(ledger, held.id, actor=PERSON, reason="")
     record(ledger, *(result(claim, Event.DEFER) for claim in claimed(ledger, 2)[1]))
-    assert queries.count_due(ledger, 20) == 3
+    assert queues.count_due(ledger, 20, every) == 3
 
 
 def test_issues_are_found_by_what_people_call_them(ledger: Database) -> None:

@@ -130,7 +130,7 @@ def test_a_paused_or_cancelled_issue_gives_nothing(ledger: Database, act: object
 def take_all(database: Database, limit: int) -> list[int]:
     taken: list[int] = []
     lease = claims.take_lease(database, WORKER.who, 60)
-    while slice_ := claims.claim(database, lease, limit):
+    while slice_ := ledgers.claim(database, lease, limit):
         taken += ids(slice_)
     return taken
 
@@ -166,13 +166,12 @@ def test_a_claimer_does_not_wait_for_another_to_finish(postgres_url: str) -> Non
         open_small(ledger, 4)
         with ledger.write() as connection:
             ledger.beside(connection)
-            now = ledger.clock(connection)
-            first = claims._claim_from(connection, 1, 1, 2, now)
-            with ledger.write() as other:
-                other.exec_driver_sql("SET LOCAL lock_timeout = '5s'")
-                ledger.beside(other)
-                second = claims._claim_from(other, 2, 1, 2, now)
-    assert (ids(first), ids(second)) == ([1, 2], [3, 4])
+            first = (
+                connection.exec_driver_sql("SELECT id FROM deliveries ORDER BY id LIMIT 2 FOR UPDATE").scalars().all()
+            )
+            with ThreadPoolExecutor(1) as another:
+                second = another.submit(claimed, ledger, 2).result(timeout=10)[1]
+    assert (sorted(first), ids(second)) == ([1, 2], [3, 4])
 
 
 # Marks
@@ -411,7 +410,7 @@ def test_what_was_claimed_under_a_lease_that_is_gone_is_found_all_the_same(ledge
     open_small(ledger, 2)
     lease, _taken = claimed(ledger, 1, seconds=-1)
     sweep(ledger)
-    late = claims.claim(ledger, lease, 2)
+    late = ledgers.claim(ledger, lease, 2)
     mark(ledger, late[0])
     assert sweep(ledger) == sweeping.Swept(released=1, uncertain=1, expired=0, resent=0)
 

@@ -421,7 +421,7 @@ def test_workers_write_while_people_decide(ledger_url: str) -> None:
 
         def work(_number: int) -> int:
             lease, done = claims.take_lease(ledger, WORKER.who, 60), 0
-            while taken := claims.claim(ledger, lease, 7):
+            while taken := ledgers.claim(ledger, lease, 7):
                 ledgers.mark(ledger, *taken)
                 done += len(taken) - ledgers.record(ledger, *map(ledgers.result, reversed(taken)))
             return done

@@ -69,7 +69,7 @@ def resolve_all(database: Database) -> None:
 
 
 WAYS: dict[Event, Callable[[Database], object]] = {
-    Event.CLAIM: lambda database: claims.claim(database, LEASE, 100),
+    Event.CLAIM: lambda database: ledgers.claim(database, LEASE, 100),
     Event.MARK: mark_all,
     Event.ACCEPTED: lambda database: written(database, Event.ACCEPTED),
     Event.DEFER: lambda database: written(database, Event.DEFER),
@@ -162,7 +162,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(worker=workers, limit=st.integers(1, 5))
     def claim(self, worker: int, limit: int) -> None:
-        got = claims.claim(self.database, self.leases[worker], limit)
+        got = ledgers.claim(self.database, self.leases[worker], limit)
         assert len(got) <= limit
         for claim in got:
             each = self.rows[claim.id]

@@ -59,7 +59,7 @@ def hasten(database: Database, issue_id: int, *, actor: Actor) -> int:
         update = deliveries.update().where(
             deliveries.c.issue_id == issue_id,
             waiting,
-            sa.or_(deliveries.c.next_attempt.is_(None), deliveries.c.next_attempt > now),
+            deliveries.c.next_attempt > now,
         )
         hastened = connection.execute(update.values(next_attempt=now)).rowcount
         if hastened:

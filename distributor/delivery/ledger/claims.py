@@ -1,22 +1,35 @@
 """Leases, and what is claimed under them. A worker holds one lease and keeps it alive; rows it claimed name it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from random import Random
+from types import MappingProxyType
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.sql.dml import ReturningUpdate
 
+from distributor.delivery.ledger.allotments import Allotment, Allowances, Ask
 from distributor.delivery.ledger.database import Database
-from distributor.delivery.ledger.schema import deliveries, issues, leases, waiting
-from distributor.delivery.model.records import IssueState
+from distributor.delivery.ledger.queues import Queue, due_queues, in_queue, is_due
+from distributor.delivery.ledger.schema import Time, deliveries, grants, leases
+from distributor.delivery.model.flow import FlowKey, Rules
 from distributor.delivery.model.states import State
+
+_RANDOM = Random()
+# How many rows of the main lane are looked at for those that belong elsewhere; more where all of them do.
+_LOOK = (500, 2_000, 8_000)
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
     """One delivery in a worker's hand, with all that its message is made of. *age* is µs since opening or resend.
 
-    *fields* is the JSON of its merge values; *uid* and *sender* are the issue's.
+    *fields* is the JSON of its merge values; *uid* and *sender* are the issue's. It is of *group*, goes by *relay* (a
+    Way's name) and keeps to the flow of *lane*, a destination; '' is no destination's.
     """
 
     id: int
@@ -30,6 +43,9 @@ class Claim:
     age: int
     uid: str
     sender: str
+    relay: str
+    lane: str
+    group: str
 
 
 def take_lease(database: Database, worker: str, seconds: float) -> int:
@@ -48,80 +64,145 @@ def renew_lease(database: Database, lease: int, seconds: float) -> bool:
         return result.rowcount == 1
 
 
-def claim(database: Database, lease: int, limit: int) -> list[Claim]:
-    """Up to *limit* due deliveries for the holder of *lease*: urgent issues first, then fairly between issues.
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What a claim gave: deliveries, and what each flow that has a limit or trouble allows this process."""
 
-    Inside an issue the longest due come first. A small issue opened behind a huge one gets its share of every slice.
+    claims: list[Claim]
+    allotments: dict[FlowKey, Allotment]
+
+
+def claim(
+    database: Database, lease: int, asks: Sequence[Ask], rules: Rules,
+    stock: Mapping[FlowKey, tuple[int, int]] = MappingProxyType({}), *, today: str, rng: Random = _RANDOM,
+) -> Granted:  # fmt: skip
+    """Due deliveries for the holder of *lease*, as many as *asks* have room and the flows allow.
+
+    Urgent issues come first, then it is shared fairly between issues, then between the queues of an issue (its groups
+    and lanes); inside a queue the longest due come first. A small issue opened behind a huge one gets its share of
+    every slice. *stock* tells of a flow how many deliveries the process has in stock or hand, and how many slots that
+    it can still use; *today* is the date by which quotas are counted.
     """
     with database.write() as connection:
         now = database.beside(connection)
-        claimed: list[Claim] = []
-        for urgency_class in _due_issues(connection, now):
-            claimed += _claim_fairly(connection, lease, urgency_class, limit - len(claimed), now)
-            if len(claimed) >= limit:
+        allowed = Allowances(database, connection, lease, asks, rules, stock=stock, today=today)
+        slice_ = _Slice(connection, lease, allowed, rng, now)
+        for urgency_class in _by_urgency(due_queues(connection, now)):
+            if allowed.left() <= 0:
                 break
-        return claimed
+            slice_.share(urgency_class)
+        return Granted(slice_.claims, allowed.grant())
 
 
-def _due_issues(connection: Connection, now: int) -> list[list[int]]:
-    """Ids of open issues with something due, in classes of equal urgency, the most urgent class first."""
-    due = sa.exists().where(deliveries.c.issue_id == issues.c.id, *_due(now))
-    query = sa.select(issues.c.id, issues.c.urgency).where(issues.c.state == IssueState.OPEN.value, due)
-    classes: dict[int, list[int]] = {}
-    for identity, urgency in connection.execute(query.order_by(issues.c.urgency.desc(), issues.c.id)):
-        classes.setdefault(urgency, []).append(identity)
-    return list(classes.values())
+def _by_urgency(queues: Iterable[Queue]) -> list[list[list[Queue]]]:
+    """*queues* by issue, in classes of equal urgency."""
+    by_issue = [list(mine) for _issue, mine in groupby(queues, lambda queue: queue.issue_id)]
+    return [list(equal) for _urgency, equal in groupby(by_issue, lambda mine: mine[0].urgency)]
 
 
-def _claim_fairly(connection: Connection, lease: int, issue_ids: list[int], limit: int, now: int) -> list[Claim]:
-    claimed: list[Claim] = []
-    for position, issue_id in enumerate(issue_ids):
-        # What one issue leaves of its share goes to those after it.
-        share = -(-(limit - len(claimed)) // (len(issue_ids) - position))
-        claimed += _claim_from(connection, lease, issue_id, share, now)
-    return claimed
-
-
-_CLAIMED = ("id", "issue_id", "letter_id", "attempt", "generation", "tries", "address", "fields")
-
-
-def _claim_from(connection: Connection, lease: int, issue_id: int, limit: int, now: int) -> list[Claim]:
-    if limit <= 0:
-        return []
-    chosen = (
-        sa.select(deliveries.c.id)
-        .where(deliveries.c.issue_id == issue_id, *_due(now))
+def _first_query() -> sa.Select[int, str]:
+    queue = in_queue(*(sa.bindparam(name) for name in ("of_issue", "of_group", "in_lane")))
+    return (
+        sa.select(deliveries.c.id, deliveries.c.address_key)
+        .where(*queue, *is_due(sa.bindparam("until", type_=Time)))
         .order_by(deliveries.c.next_attempt, deliveries.c.id)
-        .limit(limit)
+        .limit(sa.bindparam("limit"))
         .with_for_update(skip_locked=True)
-        .cte("chosen")  # evaluated once: inside IN (…) PostgreSQL may run it, and lock, more than once
     )
-    update = (
+
+
+def _claiming(chosen: sa.ColumnElement[bool]) -> ReturningUpdate[Any]:
+    return (
         deliveries.update()
-        .where(deliveries.c.id.in_(sa.select(chosen.c.id)))
+        .where(chosen)
         .values(
             state=State.CLAIMED.value,
             claimed_from=deliveries.c.state,
             attempt=deliveries.c.attempt + 1,
-            lease_id=lease,
+            lease_id=sa.bindparam("lease"),
         )
-        .returning(*(deliveries.c[name] for name in (*_CLAIMED, "waiting_since", "next_attempt")))
+        .returning(*(deliveries.c[name] for name in _CLAIMED))
     )
-    issue = connection.execute(sa.select(issues.c.uid, issues.c.sender).where(issues.c.id == issue_id)).one()
-    rows = sorted(connection.execute(update).mappings(), key=lambda row: (row["next_attempt"], row["id"]))
-    return [
-        Claim(
-            **{name: row[name] for name in _CLAIMED},
-            age=now - row["waiting_since"],
-            uid=issue.uid,
-            sender=issue.sender,
-        )
-        for row in rows
-    ]
 
 
-def _due(now: int) -> tuple[sa.ColumnElement[bool], ...]:
-    return waiting, deliveries.c.next_attempt <= now
+# In the order in which _Slice takes them apart.
+_CLAIMED = (
+    "id", "issue_id", "letter_id", "attempt", "generation", "tries", "address", "fields",
+    "lane", "waiting_since", "next_attempt",
+)  # fmt: skip
+_BY_TIME = itemgetter(_CLAIMED.index("next_attempt"), _CLAIMED.index("id"))
+_FIRST = _first_query()
+# A CTE is evaluated once: inside IN (…) PostgreSQL may run it, and lock, more than once.
+_CLAIM_FIRST = _claiming(deliveries.c.id.in_(sa.select(_FIRST.cte("chosen").c.id)))
+_CLAIM_THESE = _claiming(deliveries.c.id.in_(sa.bindparam("ids", expanding=True)))
+
+
+class _Slice:
+    """What one claim has taken so far."""
+
+    def __init__(self, connection: Connection, lease: int, allowed: Allowances, rng: Random, now: int) -> None:
+        self.connection = connection
+        self.lease = lease
+        self.allowed = allowed
+        self.rng = rng
+        self.now = now
+        self.claims: list[Claim] = []
+
+    def share(self, by_issue: list[list[Queue]]) -> None:
+        """Take fairly from issues of equal urgency. What one leaves of its share goes to those after it."""
+        for position, queues in enumerate(by_issue):
+            end = len(self.claims) + _share(self.allowed.left(), len(by_issue) - position)
+            for index, queue in enumerate(queues):
+                self._take(queue, _share(end - len(self.claims), len(queues) - index))
+
+    def _take(self, queue: Queue, share: int) -> None:
+        where = (queue.group_name, queue.sender_domain, queue.lane)
+        limit = min(share, self.allowed.left_for(*where))
+        if limit <= 0:
+            return
+        rows = sorted(self._claim(queue, limit), key=_BY_TIME)
+        relays = self.allowed.take(*where, len(rows), self.rng)
+        self.claims += [
+            Claim(
+                identity, issue_id, letter_id, attempt, generation, tries, address, fields,
+                self.now - since, queue.uid, queue.sender, relay, lane, queue.group_name,
+            )
+            for (identity, issue_id, letter_id, attempt, generation, tries, address, fields, lane, since, _), relay
+            in zip(rows, relays, strict=True)
+        ]  # fmt: skip
+
+    def _claim(self, queue: Queue, limit: int) -> Sequence[Any]:
+        if self.allowed.lanes and not queue.lane:
+            chosen = {"ids": self._cleared(queue, limit)}
+            statement = _CLAIM_THESE
+        else:
+            chosen = self._first(queue, limit)
+            statement = _CLAIM_FIRST
+        return self.connection.execute(statement, {**chosen, "lease": self.lease}).all()
+
+    def _first(self, queue: Queue, limit: int) -> dict[str, Any]:
+        where = {"of_issue": queue.issue_id, "of_group": queue.group_name, "in_lane": queue.lane}
+        return {**where, "until": self.now, "limit": limit}
+
+    def _cleared(self, queue: Queue, limit: int) -> list[int]:
+        """Ids of the main lane's first rows, *limit* at most, after those that belong to other lanes were moved there.
+
+        Bounded work: where only such rows are in front, some thousands are moved, and the next claim goes on.
+        """
+        for size in _LOOK:
+            lanes: dict[str, list[int]] = {}
+            for identity, key in self.connection.execute(_FIRST, self._first(queue, max(size, limit))):
+                lanes.setdefault(self.allowed.lanes.get(key.rpartition("@")[2], ""), []).append(identity)
+            here = lanes.pop("", [])
+            for lane, moved in lanes.items():
+                self.connection.execute(deliveries.update().where(deliveries.c.id.in_(moved)).values(lane=lane))
+            if here or not lanes:
+                return here[:limit]
+        return []
+
+
+def _share(total: int, parts: int) -> int:
+    return -(-total // parts)
 
 
 def release(database: Database, lease: int, keep: Iterable[int] = ()) -> int:
@@ -137,6 +218,7 @@ def end_lease(database: Database, lease: int) -> None:
     with database.write() as connection:
         database.beside(connection)
         connection.execute(given_back().where(deliveries.c.lease_id == lease))
+        connection.execute(grants.delete().where(grants.c.lease_id == lease))
         connection.execute(leases.delete().where(leases.c.id == lease))
 
 

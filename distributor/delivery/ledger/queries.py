@@ -189,19 +189,6 @@ def progress(database: Database, issue_id: int) -> Progress:
         return Progress(present, _maybe(connection.execute(due).scalar()))
 
 
-def count_due(database: Database, at_most: int) -> int:
-    """How many deliveries of open issues are due now; counting stops at *at_most*."""
-    is_open = sa.select(issues.c.id).where(issues.c.state == IssueState.OPEN.value)
-    with database.read() as connection:
-        now = database.clock(connection)
-        due = sa.select(deliveries.c.id).where(
-            waiting, deliveries.c.issue_id.in_(is_open), deliveries.c.next_attempt <= now
-        )
-        return int(
-            connection.execute(sa.select(sa.func.count()).select_from(due.limit(at_most).subquery())).scalar_one()
-        )
-
-
 def unsettled_issues(database: Database) -> list[IssueRecord]:
     """Open or paused issues that still have deliveries to settle, oldest first."""
     is_waiting = sa.exists().where(waiting, deliveries.c.issue_id == issues.c.id)

@@ -1,7 +1,8 @@
 """Every table of the ledger. Times are microseconds since 1970 UTC (BIGINT): one arithmetic in both dialects.
 
-The ledger is the queue and the truth. The partial index `deliveries_waiting` is the queue: a row enters it by opening,
-deferral or release and leaves it by a claim, so claiming costs the same beside a million settled rows.
+The ledger is the queue and the truth. The partial index `deliveries_waiting` is the queues, one for each issue, group
+and lane: a row enters its queue by opening, deferral or release and leaves it by a claim, so claiming costs the same
+beside a million settled rows, and beside a million that wait in another lane.
 """
 
 import sqlalchemy as sa
@@ -95,6 +96,8 @@ deliveries = sa.Table(
     sa.Column("address_key", sa.Text, nullable=False),
     sa.Column("address", sa.Text, nullable=False),
     sa.Column("fields", sa.Text, nullable=False),
+    # '': the main lane; else the name of the destination (model/flow.py) whose flow the delivery keeps to.
+    sa.Column("lane", sa.Text, nullable=False, server_default=sa.text("''")),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("claimed_from", sa.Text),
     # The fence: every claim counts it up, and only the holder of the current number may write a result.
@@ -119,6 +122,8 @@ waiting = deliveries.c.state.in_([sa.literal_column("'queued'"), sa.literal_colu
 sa.Index(
     "deliveries_waiting",
     deliveries.c.issue_id,
+    deliveries.c.group_name,
+    deliveries.c.lane,
     deliveries.c.next_attempt,
     deliveries.c.id,
     sqlite_where=waiting,
@@ -126,6 +131,39 @@ sa.Index(
 )
 _held = deliveries.c.lease_id.is_not(None)
 sa.Index("deliveries_leased", deliveries.c.lease_id, sqlite_where=_held, postgresql_where=_held)
+
+# What all workers know of a relay or a destination; the row is made when it is first needed.
+flows = sa.Table(
+    "flows",
+    metadata,
+    sa.Column("kind", sa.Text, nullable=False, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, primary_key=True),
+    # When the next slot of its rate is free.
+    sa.Column("next_slot", Time, nullable=False, server_default="0"),
+    # How many messages were granted on *day*, a date of the site's calendar.
+    sa.Column("day", sa.Text),
+    sa.Column("day_count", sa.Integer, nullable=False, server_default="0"),
+    # Back-off: until when, and how long it was, µs. 0: healthy; over and not 0: on probation.
+    sa.Column("held_until", Time, nullable=False, server_default="0"),
+    sa.Column("hold", Time, nullable=False, server_default="0"),
+    # A person must release it.
+    sa.Column("blocked_at", Time),
+    # Why it is held or blocked, and since when it gives trouble.
+    sa.Column("reason", sa.Text),
+    sa.Column("reply", sa.Text),
+    sa.Column("relay", sa.Text),
+    sa.Column("since", Time),
+)
+
+# Connections that living leases use; a row whose lease is gone does not count.
+grants = sa.Table(
+    "grants",
+    metadata,
+    sa.Column("lease_id", Id, nullable=False, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.Text, nullable=False, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, primary_key=True),
+    sa.Column("connections", sa.Integer, nullable=False),
+)
 
 served = sa.Table(
     "served",

@@ -8,7 +8,8 @@ from sqlalchemy.engine import Connection
 
 from distributor.delivery.ledger.claims import given_back
 from distributor.delivery.ledger.database import Database
-from distributor.delivery.ledger.schema import deliveries, events, issues, leases, waiting
+from distributor.delivery.ledger.queues import open_queues
+from distributor.delivery.ledger.schema import deliveries, events, grants, issues, leases
 from distributor.delivery.model.records import Actor, IssueState
 from distributor.delivery.model.states import Event, State, transition
 
@@ -37,6 +38,7 @@ def sweep(database: Database, *, actor: Actor, expire_after: int, resend_after: 
         too_old = now - expire_after * 1_000_000
         _heed_the_clock(connection, now, now + (resend_after or 0) * 1_000_000)
         connection.execute(leases.delete().where(leases.c.expires_at < now))
+        connection.execute(grants.delete().where(grants.c.lease_id.not_in(sa.select(leases.c.id))))
         # Whatever is held under no lease, however it came to that.
         held_by_nobody = sa.and_(
             deliveries.c.lease_id.is_not(None), deliveries.c.lease_id.not_in(sa.select(leases.c.id))
@@ -56,17 +58,9 @@ def _heed_the_clock(connection: Connection, now: int, latest: int) -> None:
     """
     most = now + LEASE_MOST
     connection.execute(leases.update().where(leases.c.expires_at > most).values(expires_at=most))
-    is_open = sa.select(issues.c.id).where(issues.c.state == IssueState.OPEN.value)
-    connection.execute(
-        deliveries.update()
-        .where(
-            waiting,
-            deliveries.c.issue_id.in_(is_open),
-            deliveries.c.next_attempt > latest,
-            deliveries.c.state == State.QUEUED.value,
-        )
-        .values(next_attempt=now)
-    )
+    for queue in open_queues(connection):
+        late = (deliveries.c.next_attempt > latest, deliveries.c.state == State.QUEUED.value)
+        connection.execute(deliveries.update().where(*queue.rows, *late).values(next_attempt=now))
 
 
 def _resend_uncertain(connection: Connection, now: int, due: int, too_old: int, actor: Actor) -> int:
@@ -100,22 +94,22 @@ def _doubt(connection: Connection, mine: sa.ColumnElement[bool], now: int, actor
 def _expire(connection: Connection, now: int, too_old: int, actor: Actor) -> int:
     """Deferred deliveries that are too old and not due now.
 
-    A due one gets its last attempt first; one that is held waits for a person, however long.
+    A due one gets its last attempt first: what is behind a flow that lets nothing go waits for that, however long.
     """
-    is_open = sa.select(issues.c.id).where(issues.c.state == IssueState.OPEN.value)
+    too_late = (
+        deliveries.c.state == State.DEFERRED.value,
+        deliveries.c.next_attempt > now,
+        deliveries.c.waiting_since < too_old,
+    )
     update = (
         deliveries.update()
-        .where(
-            waiting,
-            deliveries.c.state == State.DEFERRED.value,
-            deliveries.c.issue_id.in_(is_open),
-            deliveries.c.next_attempt > now,
-            deliveries.c.waiting_since < too_old,
-        )
+        .where(*too_late)
         .values(state=State.FAILED.value, reason="too-old", next_attempt=None, settled_at=now)
         .returning(deliveries.c.issue_id, deliveries.c.id, deliveries.c.attempt)
     )
-    return _logged(connection, update, Event.TOO_OLD, now, actor)
+    return sum(
+        _logged(connection, update.where(*queue.rows), Event.TOO_OLD, now, actor) for queue in open_queues(connection)
+    )
 
 
 def _logged(connection: Connection, update: Any, event: Event, now: int, actor: Actor) -> int:
@@ -133,18 +127,13 @@ def hasten_unconnected(database: Database) -> None:
     """Make due now what open issues put off for want of a connection; rows that another worker is at are left to it."""
     with database.write() as connection:
         now = database.beside(connection)
-        chosen = (
-            sa.select(deliveries.c.id)
-            .where(
-                waiting,
-                deliveries.c.state == State.DEFERRED.value,
-                deliveries.c.reason == "lost-connect",
-                deliveries.c.next_attempt > now,
-                deliveries.c.issue_id.in_(sa.select(issues.c.id).where(issues.c.state == IssueState.OPEN.value)),
-            )
-            .order_by(deliveries.c.id)
-            .with_for_update(skip_locked=True)
-            .cte("chosen")
+        later = (
+            deliveries.c.state == State.DEFERRED.value,
+            deliveries.c.reason == "lost-connect",
+            deliveries.c.next_attempt > now,
         )
-        update = deliveries.update().where(deliveries.c.id.in_(sa.select(chosen.c.id)))
-        connection.execute(update.values(next_attempt=now))
+        for queue in open_queues(connection):
+            rows = sa.select(deliveries.c.id).where(*queue.rows, *later).order_by(deliveries.c.id)
+            chosen = rows.with_for_update(skip_locked=True).cte("chosen")
+            update = deliveries.update().where(deliveries.c.id.in_(sa.select(chosen.c.id)))
+            connection.execute(update.values(next_attempt=now))

@@ -82,7 +82,7 @@ class DeliveryRecord:
     """One delivery: one issue to one address over one channel. *attempts* counts attempts that had a result.
 
     *phase*, *code*, *enhanced*, *reply*, *relay* are those of the last result; *reason* is its verdict's slug.
-    *next_attempt* is set only while deferred (None there: held until a person releases it).
+    *next_attempt* is set only while deferred.
     """
 
     id: int
