@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -15,12 +15,13 @@ from distributor.delivery.engine.engine import Engine
 from distributor.delivery.engine.judge import RetryPolicy
 from distributor.delivery.ledger import acts, claims, queries, writing
 from distributor.delivery.ledger.database import Database
-from distributor.delivery.model.channel import Hand, Parcel, Phase, Reply, SessionError
+from distributor.delivery.model.channel import Channel, Hand, Parcel, Phase, Reply, SessionError
+from distributor.delivery.model.flow import Destination, Rules, Way
 from distributor.delivery.model.records import IssueRecord, IssueState
 from distributor.delivery.model.states import State
 from distributor.errors import LedgerError
 from tests import ledgers
-from tests.ledgers import DAY, PERSON, WORKER, all_rows, execute, open_sendable, row, states
+from tests.ledgers import DAY, PERSON, TODAY, WORKER, all_rows, execute, open_sendable, row, states
 
 AT_ONCE = RetryPolicy(first=0, most=0, expire_after=2 * DAY)
 IN_AN_HOUR = RetryPolicy(first=3600, most=3600, expire_after=2 * DAY)
@@ -112,8 +113,18 @@ def lose(*, handed_over: bool) -> Step:
     return step
 
 
+def engine_of(
+    ledger: Database, channels: Mapping[Way, Channel], policy: RetryPolicy = AT_ONCE, connections: int = 3,
+    destinations: tuple[Destination, ...] = (), today: Callable[[], str] = lambda: TODAY,
+) -> Engine:  # fmt: skip
+    return Engine(
+        ledger, list(channels.items()), Rules(tuple(channels), destinations),
+        actor=WORKER, connections=connections, policy=policy, today=today,
+    )  # fmt: skip
+
+
 def make(ledger: Database, script: Script, policy: RetryPolicy = AT_ONCE, connections: int = 3) -> Engine:
-    return Engine(ledger, script, actor=WORKER, connections=connections, policy=policy)
+    return engine_of(ledger, {Way("relay"): script}, policy, connections)
 
 
 async def run(engine: Engine, idle: float | None = 0.1) -> None:
@@ -267,7 +278,7 @@ async def test_sessions_that_fail_together_are_one_failure(ledger: Database, mon
     script.refusals.extend([said(Phase.CONNECT, None, "Connection refused")] * 4)
     engine = make(ledger, script, IN_AN_HOUR, connections=4)
     await run(engine)
-    assert (script.sessions, engine.reach.back_off) == (4, 1.0)
+    assert (script.sessions, engine.lines["relay"].reach.back_off) == (4, 1.0)
 
 
 def current(ledger: Database, issue: IssueRecord) -> IssueRecord:
@@ -730,10 +741,10 @@ async def test_it_rests_while_there_is_nothing_to_do(ledger: Database, monkeypat
     looks = 0
     real = claims.claim
 
-    def counted(*arguments: Any) -> Any:
+    def counted(*arguments: Any, **options: Any) -> Any:
         nonlocal looks
         looks += 1
-        return real(*arguments)
+        return real(*arguments, **options)
 
     monkeypatch.setattr(claims, "claim", counted)
     open_sendable(ledger, 3)

@@ -173,7 +173,7 @@ async def test_a_relay_that_drops_every_letter_is_asked_less_and_less(
         script.on(number, lose(handed_over=False))
     engine = make(ledger, script, IN_AN_HOUR, connections=1)
     await run(engine)
-    assert (states(ledger), engine.reach.back_off) == ({State.DEFERRED: 4}, 8.0)
+    assert (states(ledger), engine.lines["relay"].reach.back_off) == ({State.DEFERRED: 4}, 8.0)
 
 
 # What the ledger makes due

@@ -21,12 +21,14 @@ from distributor.delivery.engine.judge import RetryPolicy
 from distributor.delivery.engine.reach import Reach
 from distributor.delivery.ledger import queries
 from distributor.delivery.ledger.database import Database
+from distributor.delivery.model.flow import Way
 from distributor.delivery.model.records import Actor, IssueState
 from distributor.delivery.model.states import State
 from distributor.settings import Relay
 from tests import ledgers
-from tests.ledgers import DAY, WORKER, all_rows, execute, open_sendable, row, states
+from tests.ledgers import DAY, all_rows, execute, open_sendable, row, states
 from tests.smtpd import Act, Do, Server, Smtpd, Wire
+from tests.test_engine import engine_of
 
 AT_ONCE = RetryPolicy(first=0, most=0, expire_after=2 * DAY)
 IN_AN_HOUR = RetryPolicy(first=3600, most=3600, expire_after=2 * DAY)
@@ -60,7 +62,7 @@ def pipelined() -> Iterator[Wire]:
 
 def engine_for(ledger: Database, relay: Relay, policy: RetryPolicy = AT_ONCE, connections: int = 3) -> Engine:
     channel = SmtpChannel(relay, helo="client.example", timeout=5, deadline=60, ca_file=None)
-    return Engine(ledger, channel, actor=WORKER, connections=connections, policy=policy)
+    return engine_of(ledger, {Way("relay"): channel}, policy, connections)
 
 
 def run(ledger: Database, server: Server, policy: RetryPolicy = AT_ONCE, connections: int = 3) -> None:
@@ -164,7 +166,7 @@ def test_a_relay_that_takes_no_letter_is_not_asked_again_and_again(
         await asyncio.wait_for(engine.run(idle=0.1), 20)
         return engine
 
-    assert asyncio.run(until_idle()).reach.back_off == 8.0
+    assert asyncio.run(until_idle()).lines["relay"].reach.back_off == 8.0
     assert states(ledger) == {State.DEFERRED: 4}
 
 

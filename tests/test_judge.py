@@ -15,7 +15,7 @@ SECOND = 1_000_000
 def claim(*, tries: int = 0, age: int = 0) -> Claim:
     return Claim(
         id=7, issue_id=1, letter_id=1, attempt=3, generation=1, tries=tries, address="a@example.org", fields="{}",
-        age=age * SECOND, uid="u", sender="s@example.org",
+        age=age * SECOND, uid="u", sender="s@example.org", relay="relay", lane="", group="送",
     )  # fmt: skip
 
 

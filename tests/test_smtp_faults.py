@@ -15,13 +15,14 @@ from distributor.delivery.channels import smtp
 from distributor.delivery.channels.smtp import SmtpChannel
 from distributor.delivery.engine import engine as engine_module
 from distributor.delivery.engine import reach as reach_module
-from distributor.delivery.engine.engine import Engine
 from distributor.delivery.ledger.database import Database
+from distributor.delivery.model.flow import Way
 from distributor.delivery.model.states import State
 from distributor.settings import Relay
 from tests import ledgers
-from tests.ledgers import WORKER, open_sendable, open_to, row, states
+from tests.ledgers import open_sendable, open_to, row, states
 from tests.smtpd import Act, Certificates, Conversation, Do, Server, Smtpd, Wire
+from tests.test_engine import engine_of
 from tests.test_engine_smtp import IN_AN_HOUR
 
 SESSIONS = {
@@ -78,7 +79,7 @@ def delivered(ledger: Database, relay: Relay, ca_file: Path | None = None) -> No
     channel = SmtpChannel(relay, helo="client.example", timeout=0.3, deadline=60, ca_file=ca_file)
 
     async def until_idle() -> None:
-        engine = Engine(ledger, channel, actor=WORKER, connections=1, policy=IN_AN_HOUR)
+        engine = engine_of(ledger, {Way("relay"): channel}, IN_AN_HOUR, connections=1)
         await asyncio.wait_for(engine.run(idle=0.1), 20)
 
     asyncio.run(until_idle())

@@ -1,20 +1,19 @@
-"""What a reply means for everybody else: an issue paused, a destination put off or held. Written in the background."""
+"""What a reply means for everybody else: an issue paused, a flow slowed, blocked or eased. Done in the background."""
 
 import asyncio
 import logging
 from collections.abc import Callable
 from functools import partial
-from time import monotonic
 from typing import TypeAlias
 
 from distributor.delivery.engine.journal import Journal
-from distributor.delivery.engine.judge import is_held
-from distributor.delivery.engine.reach import Pace
-from distributor.delivery.ledger import acts, holds
+from distributor.delivery.engine.judge import RetryPolicy, is_blocking
+from distributor.delivery.ledger import acts, flows
 from distributor.delivery.ledger.claims import Claim
 from distributor.delivery.ledger.database import Database
 from distributor.delivery.ledger.writing import Result
 from distributor.delivery.model.channel import Phase
+from distributor.delivery.model.flow import FlowKey, FlowKind, Rules
 from distributor.delivery.model.replies import Effect, Scope, Verdict
 from distributor.errors import LedgerError
 from distributor.recipients.addresses import address_key
@@ -26,23 +25,16 @@ _OF_THE_SESSION = frozenset({Phase.CONNECT, Phase.GREETING, Phase.EHLO, Phase.ST
 
 
 class Effects:
-    """*drop* takes out of stock what the given function is true of; *in_hand* are the deliveries on their way."""
+    """*drop* takes out of stock, for the ledger, what the given function is true of."""
 
     def __init__(
-        self, journal: Journal, pace: Pace, drop: Callable[[Concerned], None], in_hand: Callable[[], list[int]]
+        self, journal: Journal, rules: Rules, policy: RetryPolicy, drop: Callable[[Concerned], object]
     ) -> None:
         self.journal = journal
-        self.pace = pace
+        self.rules = rules
+        self.policy = policy
         self.drop = drop
-        self.in_hand = in_hand
         self.writing: dict[object, asyncio.Task[None]] = {}
-
-    def accepted(self, address: str) -> None:
-        """A letter went through to *address*."""
-        if self.pace.is_set:
-            now = monotonic()
-            self.pace.accepted(domain_of(address), now)
-            self.pace.accepted(None, now)
 
     def act(self, claim: Claim, verdict: Verdict, result: Result) -> None:
         """Do what *verdict*, said of *claim*, asks of others in its scope."""
@@ -50,36 +42,64 @@ class Effects:
             # Our relay refuses our login or our sender: a person must mend it.
             reason = f"{result.code or ''} {result.reply}".strip()
             pause = partial(acts.pause, issue_id=claim.issue_id, actor=self.journal.actor, reason=reason)
-            self._do(claim.issue_id, lambda other: other.issue_id == claim.issue_id, pause)
+            self._do(claim.issue_id, pause, lambda other: other.issue_id == claim.issue_id)
             return
         # What is said to a session, or by the relay of itself, is said of all that goes by it.
         to_a_session = result.phase in _OF_THE_SESSION
-        scope = None if verdict.scope is Scope.RELAY or to_a_session else domain_of(claim.address)
-        if is_held(verdict):
-            self._put_off(scope, None, result)
+        by_relay = verdict.scope is Scope.RELAY or to_a_session
+        key = FlowKey(FlowKind.RELAY, claim.relay) if by_relay else self._destination(claim)
+        if is_blocking(verdict):
+            self.block(key, result)
         elif verdict.effect is Effect.SLOW and not to_a_session:  # the engine does not hurry back to such a relay
-            wait = self.pace.slow(scope, verdict.after or 0, monotonic())
-            if wait is not None:
-                self._put_off(scope, round(wait * 1_000_000), result)
+            self._slow(key, verdict.after or 0, result)
 
-    def _put_off(self, scope: str | None, wait: int | None, told: Result) -> None:
-        spared = [*self.in_hand(), *self.journal.unwritten()]
-        put_off = partial(holds.put_off, scope=scope, wait=wait, told=told, spared=spared, actor=self.journal.actor)
-        self._do((scope, wait is None), lambda other: scope is None or domain_of(other.address) == scope, put_off)
+    def block(self, key: FlowKey, said: Result) -> None:
+        """Let nothing go by *key* until a person releases it."""
+        block = partial(
+            flows.block, key=key, actor=self.journal.actor,
+            reason=said.reason, reply=_words(said), relay=said.relay,
+        )  # fmt: skip
+        self._do((key, "block"), block, self._of(key))
 
-    def _do(self, key: object, concerned: Concerned, act: Callable[[Database], object]) -> None:
+    def ease(self, key: FlowKey) -> None:
+        """A letter went through: *key* is healthy again, if it was on probation."""
+        self._do((key, "ease"), partial(flows.ease, key=key))
+
+    def _slow(self, key: FlowKey, after: int, said: Result) -> None:
+        slow = partial(
+            flows.slow, key=key, first=max(after, self.policy.first), most=self.policy.most,
+            reason=said.reason, reply=_words(said), relay=said.relay,
+        )  # fmt: skip
+        self._do((key, "slow"), slow, self._of(key))
+
+    def _destination(self, claim: Claim) -> FlowKey:
+        return FlowKey(FlowKind.DESTINATION, claim.lane or self.rules.destination_of(domain_of(claim.address)))
+
+    def _of(self, key: FlowKey) -> Concerned:
+        if key.kind is FlowKind.RELAY:
+            return lambda claim: claim.relay == key.name
+        return lambda claim: self._destination(claim) == key
+
+    def _do(self, key: object, act: Callable[[Database], object], concerned: Concerned | None = None) -> None:
         """Have *act* written once, however many replies ask for it meanwhile."""
         if key not in self.writing:
-            self.drop(concerned)
-            task = self.writing[key] = asyncio.create_task(self._write(concerned, act))
+            if concerned is not None:
+                self.drop(concerned)
+            task = self.writing[key] = asyncio.create_task(self._write(act, concerned))
             task.add_done_callback(lambda _task: self.writing.pop(key))
 
-    async def _write(self, concerned: Concerned, act: Callable[[Database], object]) -> None:
+    async def _write(self, act: Callable[[Database], object], concerned: Concerned | None) -> None:
         try:
             await self.journal.do(act)
-            self.drop(concerned)  # claimed again meanwhile
+            if concerned is not None:
+                self.drop(concerned)  # claimed again meanwhile
         except LedgerError as error:
             log.error("%s", error)
+
+
+def _words(result: Result) -> str:
+    """What the server said, as it said it."""
+    return " ".join(filter(None, (str(result.code or ""), result.enhanced, result.reply)))
 
 
 def domain_of(address: str) -> str:

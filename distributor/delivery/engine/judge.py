@@ -6,7 +6,7 @@ from distributor.delivery.ledger.claims import Claim
 from distributor.delivery.ledger.writing import Result
 from distributor.delivery.model.channel import Reply
 from distributor.delivery.model.replies import Effect, Outcome, Scope, Verdict, decides
-from distributor.delivery.model.retry import next_attempt
+from distributor.delivery.model.retry import SECOND, next_attempt
 from distributor.delivery.model.states import Event
 
 TOO_OLD = "too-old"
@@ -32,15 +32,16 @@ def judge(claim: Claim, reply: Reply, verdict: Verdict, policy: RetryPolicy, jit
         return _result(claim, reply, Event.LOSE, LOST_AFTER_HANDING_OVER)
     if verdict.outcome is Outcome.SENT:
         return _result(claim, reply, Event.ACCEPTED, verdict.reason)
-    if verdict.outcome is Outcome.DEFER and is_held(verdict):
-        return _result(claim, reply, Event.DEFER, verdict.reason)
+    if verdict.outcome is Outcome.DEFER and is_blocking(verdict):
+        # However old it is. By then its flow is blocked, and whoever releases that lets it go at once.
+        return _result(claim, reply, Event.DEFER, verdict.reason, policy.first * SECOND)
     if verdict.outcome is Outcome.DEFER:
         return _deferred(claim, reply, verdict, policy, jitter)
     return _result(claim, reply, Event.REFUSE, verdict.reason)
 
 
-def is_held(verdict: Verdict) -> bool:
-    """Whether what is in the verdict's scope waits for a person. (Of a whole issue it is the issue that is paused.)"""
+def is_blocking(verdict: Verdict) -> bool:
+    """Whether the flow in the verdict's scope waits for a person. (Of a whole issue it is the issue that is paused.)"""
     return verdict.effect is Effect.BLOCK and verdict.scope in {Scope.DOMAIN, Scope.RELAY}
 
 

@@ -43,31 +43,3 @@ class Reach:
             return False
         self._away_since = min(self._away_since, tried_at)
         return now - self._away_since < SHORT_OUTAGE
-
-
-class Pace:
-    """Which destinations told us to slow down, and for how long they are left alone. *first*, *most*: seconds."""
-
-    def __init__(self, first: float, most: float) -> None:
-        self.first = first
-        self.most = most
-        self._waits: dict[str | None, tuple[float, float]] = {}
-
-    def slow(self, scope: str | None, after: float, now: float) -> float | None:
-        """Seconds to leave *scope* alone, twice as long as the last time and *after* at least; None: it is already."""
-        last, until = self._waits.get(scope, (0.0, now))
-        if now < until:
-            return None
-        wait = max(after, min(self.most, max(self.first, last * 2)))
-        self._waits[scope] = wait, now + wait
-        return wait
-
-    def accepted(self, scope: str | None, now: float) -> None:
-        """A letter went through after the wait: the next one is a first one again."""
-        if scope in self._waits and now >= self._waits[scope][1]:
-            del self._waits[scope]
-
-    @property
-    def is_set(self) -> bool:
-        """Whether anybody is left alone, or was lately."""
-        return bool(self._waits)

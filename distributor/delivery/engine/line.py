@@ -1,0 +1,245 @@
+"""One relay's line: its stock, its sessions, and what is known of reaching it."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterator
+from time import monotonic
+from typing import Protocol
+
+from distributor.delivery.engine.journal import Journal
+from distributor.delivery.engine.letters import Letters
+from distributor.delivery.engine.pacing import Gates
+from distributor.delivery.engine.reach import Reach
+from distributor.delivery.engine.stock import Stock
+from distributor.delivery.ledger.allotments import Ask
+from distributor.delivery.ledger.claims import Claim
+from distributor.delivery.ledger.writing import Mark
+from distributor.delivery.model.channel import Channel, Parcel, Phase, Reply, SessionError
+from distributor.delivery.model.flow import Way
+from distributor.delivery.model.replies import Effect, Outcome, Scope, Verdict
+
+log = logging.getLogger(__name__)
+
+# Sessions are opened so many seconds before there is something for them to do.
+AHEAD = 2.0
+_NOT_MADE = Verdict(Outcome.FAIL_MESSAGE, Effect.NONE, Scope.RECIPIENT, "not-made")
+
+
+class Owner(Protocol):
+    """What the lines of an engine have in common."""
+
+    stop: asyncio.Event
+    changed: asyncio.Event
+    journal: Journal
+    letters: Letters
+    gates: Gates
+
+    def wake(self) -> None:
+        """Have the hands that wait look at their stock again."""
+
+    def verdict(self, reply: Reply, address: str) -> Verdict:
+        """What *reply* means, said to *address*."""
+
+    def record(self, claim: Claim, reply: Reply, verdict: Verdict) -> None:
+        """Have the result of *claim* written, and what it means for others."""
+
+    def forget(self, issue_id: int) -> None:
+        """Drop the issue's claims from stock."""
+
+    def refused(self, line: "Line", hand: "Hand", reply: Reply) -> None:
+        """A session of *line* failed with *reply*, and it has no other."""
+
+
+class Line:
+    """At most *most* sessions at once, each kept for *linger* seconds without work; a claim is of *slice_* at most."""
+
+    def __init__(self, owner: Owner, way: Way, channel: Channel, *, most: int, linger: float, slice_: int) -> None:
+        self.owner = owner
+        self.way = way
+        self.channel = channel
+        self.most = most
+        self.linger = linger
+        self.slice = slice_
+        self.reach = Reach()
+        self.stock = Stock(way.name, owner.gates)
+        self.hands: dict[asyncio.Task[None], Hand] = {}
+        # The ledger may hold what was put off only because no connection could be had, by us or by others before us.
+        self.put_off = True
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the relay has let us in."""
+        return any(hand.opened for hand in self.hands.values())
+
+    @property
+    def is_up(self) -> bool:
+        """Whether letters may go by it, and would, as far as is known here."""
+        gate = self.owner.gates.relays.get(self.way.name)
+        return (self.is_open or not self.reach.back_off) and (gate is None or not gate.is_shut)
+
+    def is_away(self, now: float) -> bool:
+        """Whether the relay could not be reached, and it is too early to try again."""
+        return self.reach.waits(now) and not self.hands
+
+    def in_hand(self) -> Iterator[Claim]:
+        """What is on its way."""
+        return (claim for hand in self.hands.values() for claim in hand.parcels.values())
+
+    def ask(self, now: float, *, spared: bool) -> Ask:
+        """What to claim for it. *spared*: others are there for its letters while nobody knows whether it is back."""
+        if self.is_away(now):
+            return Ask(self.way, 0, 0)
+        gated = self.owner.gates.any
+        room = max(0, self.slice - len(self.stock.main)) if gated else self.slice
+        if not gated and len(self.stock) > self.slice // 2:
+            room = 0
+        if spared and self.reach.back_off:
+            room = min(room, self.most)
+        return Ask(self.way, room, max(self.most, len(self.hands)))
+
+    def open_sessions(self) -> None:
+        """Open as many as are of use soon, and no more than are allowed."""
+        now = monotonic()
+        if self.reach.waits(now):
+            return
+        busy = sum(bool(hand.parcels) for hand in self.hands.values())
+        for _each in range(len(self.hands), int(min(self._allowed(), busy + self.stock.near(now, now + AHEAD)))):
+            hand = Hand(self)
+            task = asyncio.create_task(self.channel.session(hand))
+            self.hands[task] = hand
+            task.add_done_callback(self._session_ended)
+
+    def _allowed(self) -> int:
+        gate = self.owner.gates.relays.get(self.way.name)
+        return self.most if gate is None or gate.connections is None else min(self.most, gate.connections)
+
+    def _session_ended(self, task: asyncio.Task[None]) -> None:
+        hand = self.hands.pop(task)
+        self.owner.changed.set()
+        error = None if task.cancelled() else task.exception()
+        hand.let_go("cut off while stopping" if task.cancelled() else f"internal error: {error!r}")
+        if isinstance(error, SessionError):
+            self._session_failed(hand, error.reply)
+        elif error is not None:
+            log.error("a session broke", exc_info=error)
+            self.reach.failed(monotonic())
+
+    def _session_failed(self, hand: "Hand", reply: Reply) -> None:
+        """A relay that takes some of our sessions is only full; one that takes none is in the way of everything."""
+        log.warning("%s: %s: %s %s", self.way.name, reply.phase, reply.code or "", reply.text)
+        self.reach.failed(monotonic())
+        if not self.hands:
+            self.owner.refused(self, hand, reply)
+
+    def next_parcel(self, *, behind: bool) -> tuple[Claim, Parcel] | None:
+        """The next of the stock that may go, with its message."""
+        while not self.owner.stop.is_set() and (claim := self.stock.take(monotonic(), behind=behind)) is not None:
+            if len(self.stock.main) == self.slice // 2:
+                self.owner.changed.set()
+            try:
+                return claim, self.owner.letters.parcel(claim)
+            except (ValueError, TypeError, KeyError) as error:
+                # No session may break for it: another letter may be on its way there, and would be in doubt.
+                log.error("delivery %d: the letter cannot be made", claim.id, exc_info=error)
+                self.passed(claim, unused=True)
+                self.owner.record(claim, Reply(Phase.MAIL, None, None, str(error)), _NOT_MADE)
+        if not self.stock.main:
+            self.owner.changed.set()
+        return None
+
+    def passed(self, claim: Claim, *, unused: bool = False) -> None:
+        """*claim* is on its way no more. *unused*: it was not tried."""
+        if self.owner.gates.any and self.owner.gates.leave(claim, unused=unused):
+            self.owner.wake()
+
+    def return_to_stock(self, claim: Claim) -> None:
+        """*claim* was not tried; another session may take it."""
+        self.passed(claim, unused=True)
+        self.stock.put_back(claim)
+        self.owner.wake()
+        self.owner.changed.set()
+
+    def wake(self) -> None:
+        for hand in self.hands.values():
+            hand.arrived.set()
+
+
+class Hand:
+    """The engine's side of one session (delivery/model/channel.py, Hand)."""
+
+    def __init__(self, line: Line) -> None:
+        self.line = line
+        self.parcels: dict[Mark, Claim] = {}
+        self.marked: set[Mark] = set()
+        self.arrived = asyncio.Event()
+        self.began = monotonic()
+        self.opened = False
+        self.ends = False  # the relay wants a new connection: this one takes no more
+        self.taken = 0
+
+    async def take(self) -> Parcel | None:
+        if not self.opened:
+            self.opened = True
+            self.line.reach.opened()
+            self.line.owner.changed.set()
+        until = monotonic() + self.line.linger
+        while (parcel := self._next(behind=False)) is None and not (self.ends or self.line.owner.stop.is_set()):
+            self.arrived.clear()
+            now = monotonic()
+            if now >= until:
+                return None
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(until, self.line.stock.opens_at(now)) - now):
+                    await self.arrived.wait()
+        return parcel
+
+    def poll(self) -> Parcel | None:
+        return self._next(behind=True)
+
+    def _next(self, *, behind: bool) -> Parcel | None:
+        if self.ends or (made := self.line.next_parcel(behind=behind)) is None:
+            return None
+        claim, parcel = made
+        self.parcels[_mark_of(parcel)] = claim
+        self.taken += 1
+        gate = self.line.owner.gates.relays.get(claim.relay)
+        self.ends = gate is not None and gate.per_connection is not None and self.taken >= gate.per_connection
+        return parcel
+
+    async def mark(self, parcel: Parcel) -> bool:
+        mark = _mark_of(parcel)
+        if await self.line.owner.journal.mark(mark):
+            self.marked.add(mark)
+            return True
+        # Paused, cancelled or taken back: the rest of its issue may be no more ours than this.
+        claim = self.parcels.pop(mark)
+        self.line.passed(claim, unused=True)
+        self.line.owner.forget(claim.issue_id)
+        return False
+
+    def settle(self, parcel: Parcel, reply: Reply) -> None:
+        mark = _mark_of(parcel)
+        claim = self.parcels.pop(mark)
+        self.marked.discard(mark)
+        self.line.passed(claim)
+        self.line.reach.answered(reply)
+        verdict = self.line.owner.verdict(reply, claim.address)
+        self.ends = self.ends or verdict.effect is Effect.RECONNECT
+        self.line.owner.record(claim, reply, verdict)
+
+    def give_back(self, parcel: Parcel) -> None:
+        self.line.return_to_stock(self.parcels.pop(_mark_of(parcel)))
+
+    def let_go(self, why: str) -> None:
+        """Account for what a session left behind: in doubt if it was marked, else tried again later."""
+        for mark, claim in self.parcels.items():
+            handed_over = mark in self.marked
+            reply = Reply(Phase.DOT if handed_over else Phase.MAIL, None, None, why, handed_over)
+            self.line.passed(claim)
+            self.line.owner.record(claim, reply, self.line.owner.verdict(reply, claim.address))
+        self.parcels.clear()
+
+
+def _mark_of(parcel: Parcel) -> Mark:
+    return Mark(parcel.delivery_id, parcel.attempt)
