@@ -45,7 +45,7 @@ def site(tmp_path: Path, server: Wire) -> Iterator[Site]:
 
 def with_settings(site: Site, tmp_path: Path, **values: object) -> Site:
     environ = {
-        "DISTRIBUTOR_RELAY": f"smtp://{site.settings.relay}",
+        "DISTRIBUTOR_RELAY": f"smtp://{site.settings.relays[0]}",
         **{f"DISTRIBUTOR_{name}": str(value) for name, value in values.items()},
     }
     return Site(configuration.load(tmp_path, environ=environ), site.ledger, PERSON)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from distributor.delivery.ledger import acts
+from distributor.delivery.ledger import acts, claims
 from distributor.delivery.ledger.database import Database
 from distributor.delivery.ledger.opening import add_supplement
 from distributor.delivery.ledger.staging import Staging
@@ -42,12 +42,14 @@ Settle = Callable[..., None]
 
 @pytest.fixture
 def settle(ledger: Database) -> Settle:
-    """Give the deliveries that are due their endings, in the order of their ids; more than that stay in hand."""
+    """Give the deliveries that are due their endings, in the order of their ids; more than that wait on."""
 
     def settle(*endings: Ending) -> None:
-        _lease, claims = ledgers.claimed(ledger, len(endings))
-        ledgers.mark(ledger, *claims)
-        for claim, (event, said) in zip(claims, endings, strict=True):
+        lease, claimed = ledgers.claimed(ledger, 1000)
+        mine = sorted(claimed, key=lambda claim: claim.id)[: len(endings)]
+        claims.release(ledger, lease, [claim.id for claim in mine])
+        ledgers.mark(ledger, *mine)
+        for claim, (event, said) in zip(mine, endings, strict=True):
             ledgers.record(ledger, ledgers.result(claim, event, **said))
 
     return settle

@@ -8,13 +8,22 @@ from collections.abc import Iterator
 import pytest
 
 from distributor import i18n
-from distributor.delivery.engine.judge import LOST_AFTER_HANDING_OVER, TOO_OLD, is_held
+from distributor.delivery.engine.judge import LOST_AFTER_HANDING_OVER, TOO_OLD, is_blocking
 from distributor.delivery.model.channel import Phase, Reply
 from distributor.delivery.model.providers import patterns
 from distributor.delivery.model.records import DeliveryRecord, OmittedRecord
 from distributor.delivery.model.replies import Effect, Outcome, Scope, Verdict, classify
 from distributor.delivery.model.states import State
-from distributor.report.reasons import PAUSING, Explanation, explain, explain_omitted, knows
+from distributor.report.reasons import (
+    BLOCKING,
+    PAUSING,
+    Explanation,
+    explain,
+    explain_flow,
+    explain_omitted,
+    explain_quota,
+    knows,
+)
 
 TEXTS = (
     "", "User unknown", "account is disabled", "greylisted", "mailbox full", "too many connections",
@@ -41,8 +50,8 @@ REASONS = sorted(
 LATER = dt.datetime(2026, 3, 5, tzinfo=dt.UTC)
 
 
-def record(state: State, reason: str | None = None, *, held: bool = False) -> DeliveryRecord:
-    due = LATER if state is State.DEFERRED and not held else None
+def record(state: State, reason: str | None = None) -> DeliveryRecord:
+    due = LATER if state is State.DEFERRED else None
     return DeliveryRecord(1, "送", 0, "mail", "a@example.org", state, 1, (), reason=reason, next_attempt=due)
 
 
@@ -99,13 +108,19 @@ def test_what_is_put_off_is_said_to_be_tried_again() -> None:
     assert "by itself" not in explain(record(State.FAILED, "no-such-mailbox")).next_step
 
 
-@pytest.mark.parametrize("reason", sorted({verdict.reason for verdict in VERDICTS if is_held(verdict)}))
+def test_exactly_the_verdicts_that_block_a_flow_hold_letters_back() -> None:
+    assert {verdict.reason for verdict in VERDICTS if is_blocking(verdict)} == BLOCKING
+    deferring = {verdict for verdict in VERDICTS if verdict.outcome is Outcome.DEFER}
+    assert all(is_blocking(verdict) for verdict in deferring if verdict.reason in BLOCKING)
+
+
+@pytest.mark.parametrize("reason", sorted(BLOCKING))
 def test_what_is_held_back_says_what_to_mend_and_how_it_goes_on(reason: str) -> None:
     mend = explain(record(State.FAILED, reason)).next_step
-    step = explain(record(State.DEFERRED, reason, held=True)).next_step
+    step = explain(record(State.DEFERRED, reason)).next_step
     assert mend
     assert step.startswith(mend)
-    assert "`distributor release example.org`" in step
+    assert "`distributor release`" in step
     assert "by itself" not in step.removeprefix(mend)
 
 
@@ -114,6 +129,40 @@ def test_what_waits_for_a_person_is_not_said_to_go_by_itself(reason: str) -> Non
     step = explain(record(State.DEFERRED, reason), "60/2").next_step
     assert "by itself" not in step
     assert "`distributor resume 60/2`" in step
+
+
+def of_flows(*, blocked: bool) -> list[str]:
+    """The reasons for which a relay or destination is blocked, or held for a while."""
+    return sorted(
+        {each.reason for each in VERDICTS if is_blocking(each) is blocked and (blocked or each.effect is Effect.SLOW)}
+    )
+
+
+@pytest.mark.parametrize("reason", of_flows(blocked=True))
+def test_a_blocked_flow_says_what_to_mend_and_how_it_is_released(reason: str) -> None:
+    told = explain_flow("QQ", reason, blocked=True)
+    assert told.sentence == explain(record(State.FAILED, reason)).sentence
+    assert told.next_step.endswith("then `distributor release QQ` lets it go.")
+    assert "ISSUE" not in told.next_step
+    assert '`distributor release "QQ 邮箱"`' in explain_flow("QQ 邮箱", reason, blocked=True).next_step
+
+
+@pytest.mark.parametrize("reason", of_flows(blocked=False))
+def test_a_flow_that_is_left_alone_goes_on_by_itself(reason: str) -> None:
+    told = explain_flow("QQ", reason, blocked=False)
+    assert told.next_step.startswith("It is tried again by itself.")
+    assert "release" not in told.next_step
+    assert "ISSUE" not in told.next_step
+
+
+def test_trouble_from_another_version_is_said_to_be_unknown() -> None:
+    assert "own words" in explain_flow("QQ", "from-the-future", blocked=True).sentence
+
+
+def test_a_used_up_quota_says_where_it_is_set() -> None:
+    told = explain_quota("QQ")
+    assert "quota of QQ" in told.sentence
+    assert "per_day in relays.yaml" in told.next_step
 
 
 def test_exactly_the_verdicts_that_pause_an_issue_wait_for_a_person() -> None:

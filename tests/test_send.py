@@ -231,6 +231,15 @@ def test_reserved_domains_are_refused_when_the_relay_is_a_real_one(site: Site) -
     assert site.run("status", "--json").json["issues"] == []
 
 
+def test_they_are_refused_as_well_when_one_relay_of_several_is_a_real_one(site: Site) -> None:
+    site.setting(FROM="office@association.example")
+    relays = "relays: {a: {address: 'smtp://127.0.0.1:1'}, b: {address: 'smtp://relay.example:25'}}"
+    (site.folder / "relays.yaml").write_text(relays, "utf-8")
+    ran = site.send()
+    assert ran.code == 2
+    assert "reserved" in ran.err
+
+
 def test_two_units_with_one_mailbox_get_one_letter_and_the_account_names_both(site: Site) -> None:
     site.write_list({"有关部门": {"市甲局": ["x@alpha.example.org"], "市乙局": ["X@Alpha.Example.org"]},
                      "各会员单位": {"丙公司": ["c@gamma.example.com"]}})  # fmt: skip

@@ -8,11 +8,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from distributor.cli import output
+from distributor.cli import flows, output
 from distributor.cli.output import said
 from distributor.cli.progress import state_word
 from distributor.delivery.model.records import DeliveryRecord, IssueRecord, IssueState, OmittedRecord, ServedRecord
 from distributor.delivery.model.states import State
+from distributor.distribution.flows import Hindered
 from distributor.i18n import _, ngettext, sentences
 from distributor.report.account import REFUSED, WORST_FIRST, Account, Numbers
 from distributor.report.reasons import Explanation, explain, explain_omitted
@@ -38,13 +39,17 @@ def outcome(account: Account) -> int:
     return ALL_SENT if account.everybody else NEEDS_DECISION
 
 
-def document(account: Account) -> dict[str, Any]:
+def document(account: Account, hindered: Hindered) -> dict[str, Any]:
     """The JSON of an account, distributor.report/1, without the deliveries that were sent."""
     head = {"schema": "distributor.report/1", "issue": output.issue_json(account.issue)}
-    return head | account_json(account) | {"outcome": outcome(account)}
+    body = account_json(account) | {"flows": [flows.document(each) for each in hindered.barred]}
+    if hindered.barred:
+        next_attempt = hindered.outlook.next_attempt
+        body["next_attempt"] = next_attempt.isoformat() if next_attempt else None
+    return head | body | {"outcome": outcome(account)}
 
 
-def show(account: Account, settings: Settings, console: Console) -> None:
+def show(account: Account, hindered: Hindered, settings: Settings, console: Console) -> None:
     """Who opened it, the numbers, then everybody who does not have it and why, and what is to be done."""
     _show_issue(account.issue, settings, console)
     console.print(_numbers(account))
@@ -53,6 +58,7 @@ def show(account: Account, settings: Settings, console: Console) -> None:
     _show_not_sent(account, settings, console)
     _show_replaced(account, settings, console)
     _show_omitted(account, console)
+    _show_hindered(hindered, settings, console)
     for line in _closing(account):
         console.print(line, style="bold", soft_wrap=True)
 
@@ -191,6 +197,12 @@ def _omitted_name(record: OmittedRecord) -> str:
     return "  ".join(filter(None, (record.group, f"{record.unit or ''} {record.name}".strip(), record.address)))
 
 
+def _show_hindered(hindered: Hindered, settings: Settings, console: Console) -> None:
+    if hindered.barred:
+        console.print("\n" + _("What letters wait for:"), style="yellow")
+        flows.show(hindered.barred, settings, console)
+
+
 def _closing(account: Account) -> Iterator[str]:
     """What is to be done, the most urgent first; or that all is done."""
     totals = account.totals
@@ -244,7 +256,7 @@ def _failures(account: Account) -> Iterator[str]:
         yield text.format(n=other)
 
 
-def waiting(account: Account, settings: Settings) -> str | None:
+def waiting(account: Account, hindered: Hindered, settings: Settings) -> str | None:
     """How many letters still wait, until when, and what makes them go; None where none does."""
     count, ref = account.totals.unsettled, account.issue.ref
     if not count or account.issue.state is IssueState.CANCELLED:
@@ -256,8 +268,23 @@ def waiting(account: Account, settings: Settings) -> str | None:
             count,
         )
         return text.format(n=count, ref=ref)
-    held = sum(record.state is State.DEFERRED and record.next_attempt is None for record in account.not_sent)
-    return sentences(*_waiting(count - held, ref, account.next_attempt, settings), *_held(held))
+    view = hindered.outlook
+    going = count - view.held - view.uncarried
+    if hindered.barred and view.next_attempt:
+        going_on = _later(going, ref, view.next_attempt, settings)
+    else:
+        going_on = _waiting(going, ref, account.next_attempt, settings)
+    return sentences(*going_on, *_held(view.held), *_uncarried(view.uncarried, account.issue))
+
+
+def _later(count: int, ref: str, opens: dt.datetime, settings: Settings) -> Iterator[str]:
+    """Of letters that no command sends before their flow lets them go."""
+    text = ngettext(
+        "{n} letter still waits; from {time} on `distributor resume {ref}`, any later send or a worker delivers it.",
+        "{n} letters still wait; from {time} on `distributor resume {ref}`, any later send or a worker delivers them.",
+        count,
+    )
+    yield text.format(n=count, ref=ref, time=output.local(opens, settings))
 
 
 def _waiting(count: int, ref: str, next_attempt: dt.datetime | None, settings: Settings) -> Iterator[str]:
@@ -280,3 +307,13 @@ def _held(count: int) -> Iterator[str]:
             count,
         )
         yield text.format(n=count)
+
+
+def _uncarried(count: int, issue: IssueRecord) -> Iterator[str]:
+    if count:
+        text = ngettext(
+            "{n} letter waits until a relay in relays.yaml carries its group from {sender}.",
+            "{n} letters wait until a relay in relays.yaml carries their groups from {sender}.",
+            count,
+        )
+        yield text.format(n=count, sender=issue.sender)

@@ -15,8 +15,9 @@ from distributor.cli.progress import Watch
 from distributor.delivery.ledger.queries import Progress
 from distributor.delivery.model.records import IssueRecord
 from distributor.delivery.model.states import State
-from distributor.distribution import delivering, issues
+from distributor.distribution import delivering, flows, issues
 from distributor.distribution.delivering import Ending, Watched
+from distributor.distribution.flows import Hindered
 from distributor.distribution.site import Site
 from distributor.i18n import _
 from distributor.report.account import Account
@@ -48,10 +49,11 @@ def _deliver_and_tell(site: Site, issue: IssueRecord, *, as_json: bool, others: 
         _deliver_others(site, issue)
     current, _progress = issues.progress_of(site, issue)
     account = issues.account_of(site, current)
-    accounts.show(account, site.settings, output.console(stderr=as_json))
-    _say_ending(site, account, watched)
+    hindered = flows.hindered(site, current)
+    accounts.show(account, hindered, site.settings, output.console(stderr=as_json))
+    _say_ending(site, account, hindered, watched)
     if as_json:
-        output.put_json(_document(accounts.document(account), watched, accounts.outcome(account)))
+        output.put_json(_document(accounts.document(account, hindered), watched, accounts.outcome(account)))
     return accounts.outcome(account)
 
 
@@ -126,14 +128,14 @@ class _Impatient:
             )
 
 
-def _say_ending(site: Site, account: Account, watched: Watched) -> None:
+def _say_ending(site: Site, account: Account, hindered: Hindered, watched: Watched) -> None:
     """What happens to the letters that are still to be sent, if any; and how to go on."""
     if watched.ending is Ending.STOPPED and site.settings.broker is not None and watched.progress.unsettled:
         stopped = _(
             "You stopped watching; the workers go on. `distributor status {ref} --watch` shows how far they are."
         )
         output.say(stopped.format(ref=account.issue.ref), bold=True)
-    elif text := accounts.waiting(account, site.settings):
+    elif text := accounts.waiting(account, hindered, site.settings):
         output.say(text, bold=True)
 
 

@@ -47,9 +47,10 @@ def show_numbers(plan: Plan, console: Console) -> None:
 
 
 def say_where_letters_go(settings: Settings, console: Console) -> None:
-    """The relay; without one, that nobody is mailed, not to be overlooked."""
-    if settings.relay is not None:
-        console.print(_("Relay: {relay}").format(relay=settings.relay))
+    """The relays; without one, that nobody is mailed, not to be overlooked."""
+    for relay in settings.relays:
+        console.print(_("Relay: {relay}").format(relay=relay.title))
+    if settings.relays:
         return
     text = _("NOBODY WILL BE MAILED: no relay is set. The letters stay in {outbox}").format(outbox=settings.outbox)
     console.print(text, style="black on yellow", soft_wrap=True)
@@ -70,8 +71,8 @@ def document(plan: Plan, settings: Settings) -> dict[str, Any]:
         "total_number": bulletin.total_number,
         "date": bulletin.date.isoformat() if bulletin.date else None,
         "sender": settings.sender,
-        "relay": str(settings.relay) if settings.relay else None,
-        "outbox": None if settings.relay else str(settings.outbox),
+        "relays": [str(relay) for relay in settings.relays],
+        "outbox": None if settings.relays else str(settings.outbox),
         "letters": plan.total,
         "groups": [group_json(group) | {"subject": plan.subject(group.name)} for group in plan.groups],
         "findings": [output.finding_json(finding) for finding in plan.findings],

@@ -8,7 +8,8 @@ from distributor.cli import accounts, output
 from distributor.cli.naming import find_issue
 from distributor.cli.progress import state_word
 from distributor.delivery.model.records import DeliveryRecord, IssueRecord
-from distributor.distribution import issues
+from distributor.distribution import flows, issues
+from distributor.distribution.flows import Hindered
 from distributor.distribution.site import Site, open_site
 from distributor.errors import Finding, InputError, Place, Severity
 from distributor.i18n import _
@@ -22,7 +23,8 @@ from distributor.words import why
         "Say what became of every delivery of ISSUE: the numbers, then everybody who does not have it, why, what the "
         "server said and what to do.\n\n"
         "--csv gives a spreadsheet with one row for each contact. --json gives distributor.report/1: issue, "
-        "deliveries, groups, totals, sent (times), next_attempt, not_sent, omitted, outcome.\n\n"
+        "deliveries, groups, totals, sent (times), next_attempt, not_sent, omitted, flows (what its letters wait for), "
+        "outcome.\n\n"
         "Exit code 0: all sent; 1: some were not sent, a name was left out, or your decision is needed; 4: some are "
         "still waiting."
     )
@@ -43,26 +45,27 @@ def report(site_name: str | None, issue: str, as_json: bool, as_csv: bool, out: 
             return _show(site, found)
         tally, deliveries = issues.deliveries_of(site, found)
         passing = tally.passing(deliveries)
-        _write(_json(tally, passing) if as_json else _csv(site, tally, passing), out)
+        _write(_json(tally, passing, flows.hindered(site, found)) if as_json else _csv(site, tally, passing), out)
         return accounts.outcome(tally.account())
 
 
 def _show(site: Site, issue: IssueRecord) -> int:
-    account = issues.account_of(site, issue)
+    account, hindered = issues.account_of(site, issue), flows.hindered(site, issue)
     console = output.console()
-    accounts.show(account, site.settings, console)
-    if waiting := accounts.waiting(account, site.settings):
+    accounts.show(account, hindered, site.settings, console)
+    if waiting := accounts.waiting(account, hindered, site.settings):
         console.print(waiting, style="bold", soft_wrap=True)
     return accounts.outcome(account)
 
 
-def _json(tally: Tally, deliveries: Iterator[DeliveryRecord]) -> Iterator[str]:
+def _json(tally: Tally, deliveries: Iterator[DeliveryRecord], hindered: Hindered) -> Iterator[str]:
     """The document in one pass over the ledger: what it sums up is what it lists."""
     head = {"schema": "distributor.report/1", "issue": output.issue_json(tally.issue)}
     rows = (tables.delivery_json(record, tally.issue.ref) for record in deliveries)
 
     def tail() -> dict[str, object]:
-        return {name: value for name, value in accounts.document(tally.account()).items() if name not in head}
+        document = accounts.document(tally.account(), hindered)
+        return {name: value for name, value in document.items() if name not in head}
 
     return tables.json_text(head, "deliveries", rows, tail)
 

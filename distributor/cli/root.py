@@ -56,7 +56,7 @@ _COMMANDS = {
     "pause": ("decide", _("hold an issue")),
     "resume": ("resume", _("go on with an issue")),
     "cancel": ("decide", _("stop an issue for good")),
-    "release": ("release", _("let go what is held back for a domain, when the reason is gone")),
+    "release": ("release", _("what is held back and why; let it go when the reason is gone")),
     "doctor": ("doctor", _("is every part of the site well? Sends nothing")),
     "worker": ("worker", _("deliver what is due, all the time")),
     "sink": ("sink", _("a mail server that keeps every letter on this machine")),

@@ -11,13 +11,15 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from distributor.cli import output
+from distributor.cli import flows, output
 from distributor.cli.naming import find_issue
 from distributor.cli.progress import settled, trouble
 from distributor.delivery.ledger.queries import Progress
 from distributor.delivery.model.records import IssueRecord
 from distributor.delivery.model.states import State
+from distributor.distribution import flows as in_the_way
 from distributor.distribution import issues
+from distributor.distribution.flows import Barred
 from distributor.distribution.site import Site, open_site
 from distributor.i18n import _
 from distributor.report.standing import Standing
@@ -43,7 +45,8 @@ Row = tuple[IssueRecord, Progress, Standing]
 @click.command(
     help=_(
         "How far all issues are, or ISSUE alone, group by group.\n\n"
-        "--json gives distributor.status/1: issues[issue, standing, groups, next_attempt]."
+        "--json gives distributor.status/1: issues[issue, standing, groups, next_attempt], "
+        "flows[kind, name, state, since, until, letters, reason, why, next_step, reply, relay]."
     )
 )
 @click.argument("issue", metavar="[ISSUE]", required=False)
@@ -54,13 +57,18 @@ def status(site_name: str | None, issue: str | None, watch: bool, as_json: bool)
     with open_site(site_name) as site:
         chosen = find_issue(site, issue) if issue is not None else None
         if as_json:
-            rows = _rows(site, chosen)
-            output.put_json({"schema": "distributor.status/1", "issues": [_document(*row) for row in rows]})
+            output.put_json(
+                {
+                    "schema": "distributor.status/1",
+                    "issues": [_document(*row) for row in _rows(site, chosen)],
+                    "flows": [flows.document(each) for each in _barred(site, chosen)],
+                }
+            )
         elif watch:
             _watch(site, chosen)
         else:
             console = output.console()
-            console.print(page(_rows(site, chosen), site.settings, console, detailed=chosen is not None))
+            console.print(_page(site, chosen, _rows(site, chosen), console))
 
 
 def _rows(site: Site, chosen: IssueRecord | None) -> list[Row]:
@@ -68,23 +76,36 @@ def _rows(site: Site, chosen: IssueRecord | None) -> list[Row]:
     return [(issue, progress, issues.standing_of(site, issue, progress)) for issue, progress in rows]
 
 
+def _barred(site: Site, chosen: IssueRecord | None) -> Sequence[Barred]:
+    """What letters wait for: those of the issue chosen, or all; of these also what is on trial."""
+    return in_the_way.barred_now(site) if chosen is None else in_the_way.barred_for(site, chosen)
+
+
+def _page(site: Site, chosen: IssueRecord | None, rows: Sequence[Row], console: Console) -> RenderableType:
+    return page(rows, site.settings, console, detailed=chosen is not None, barred=_barred(site, chosen))
+
+
 def _watch(site: Site, chosen: IssueRecord | None) -> None:
-    console, detailed = output.console(), chosen is not None
+    console = output.console()
     rows = _rows(site, chosen)
-    with Live(page(rows, site.settings, console, detailed=detailed), console=console, auto_refresh=False) as live:
+    with Live(_page(site, chosen, rows, console), console=console, auto_refresh=False) as live:
         while any(stands in _MOVING for _issue, _progress, stands in rows):
             sleep(_LOOK_EVERY)
             rows = _rows(site, chosen)
-            live.update(page(rows, site.settings, console, detailed=detailed), refresh=True)
+            live.update(_page(site, chosen, rows, console), refresh=True)
 
 
-def page(rows: Sequence[Row], settings: Settings, console: Console, *, detailed: bool) -> RenderableType:
-    """The issues as they fit on *console*; *detailed*: with the numbers of each group."""
+def page(
+    rows: Sequence[Row], settings: Settings, console: Console, *, detailed: bool, barred: Sequence[Barred] = ()
+) -> RenderableType:
+    """The issues as they fit on *console*, then what letters wait for; *detailed*: with the numbers of each group."""
     if not rows:
         return _("Nothing has been sent from this site yet.")
     parts: list[RenderableType] = [_overview(rows, settings, console)]
     if detailed:
         parts += [_groups(progress) for _issue, progress, _stands in rows]
+    if barred:
+        parts += ["", *flows.lines(barred, settings)]
     return Group(*parts)
 
 

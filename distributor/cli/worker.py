@@ -36,11 +36,11 @@ def worker(site_name: str | None) -> int:
 
 
 def _say_where_letters_go(site: Site) -> None:
-    relay, outbox = site.settings.relay, site.settings.outbox
-    if relay is None:
+    relays, outbox = site.settings.relays, site.settings.outbox
+    if not relays:
         output.say(_("No relay is set: nobody is mailed, letters stay in {outbox}.").format(outbox=outbox))
     else:
-        output.say(_("Letters go to {relay}.").format(relay=relay))
+        output.say(_("Letters go to {relay}.").format(relay=", ".join(relay.title for relay in relays)))
 
 
 def _log_sweep(swept: Swept) -> None:

@@ -2,14 +2,16 @@
 
 import asyncio
 import contextlib
+import datetime as dt
 import logging
 import math
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from time import monotonic
+from typing import TypeAlias
 
 from distributor.delivery.engine.engine import SLICE, Engine
 from distributor.delivery.engine.judge import RetryPolicy
@@ -17,14 +19,17 @@ from distributor.delivery.ledger import queries, sweeping
 from distributor.delivery.ledger.queries import Progress
 from distributor.delivery.ledger.sweeping import Swept
 from distributor.delivery.model.channel import Channel
+from distributor.delivery.model.flow import Way
 from distributor.delivery.model.records import IssueRecord, IssueState
 from distributor.delivery.model.states import State
-from distributor.distribution.site import Site, mail_channel, worker
+from distributor.distribution import flows
+from distributor.distribution.site import Site, mail_channels, worker
 from distributor.errors import LedgerError
 from distributor.settings import Settings
 
 log = logging.getLogger(__name__)
 
+Channels: TypeAlias = Sequence[tuple[Way, Channel]]
 LOOK_EVERY = 0.2
 SWEEP_EVERY = 30.0
 PATIENCE = 60.0
@@ -70,12 +75,12 @@ def deliver(site: Site, issue: IssueRecord, watch: Callable[[Progress], None]) -
 
     Ctrl-C and SIGTERM stop in order: what is in flight is finished, the rest stays queued.
     """
-    with mail_channel(site.settings) as (channel, _outbox):
-        return asyncio.run(_deliver(site, issue, channel, watch))
+    with mail_channels(site.settings) as (channels, _outbox):
+        return asyncio.run(_deliver(site, issue, channels, watch))
 
 
-async def _deliver(site: Site, issue: IssueRecord, channel: Channel, watch: Callable[[Progress], None]) -> Watched:
-    engine = make_engine(site, channel)
+async def _deliver(site: Site, issue: IssueRecord, channels: Channels, watch: Callable[[Progress], None]) -> Watched:
+    engine = make_engine(site, channels)
     with _stopped_by_signals(engine.stop):
         running = asyncio.create_task(engine.run())
         watching = asyncio.create_task(_watch(site, issue, engine.stop, watch))
@@ -147,15 +152,16 @@ class _Watching:
 
     def _ending(self) -> Ending | None:
         (current,) = queries.find_issues(self.site.ledger, issue_id=self.issue.id)
-        if self._since == math.inf and self.progress.count(State.DEFERRED) == self.progress.unsettled:
+        put_off = self.progress.count(State.DEFERRED) == self.progress.unsettled
+        if self._since == math.inf and (put_off or flows.rests(self.site, self.progress)):
             with self.site.ledger.read() as connection:
                 self._since = self.site.ledger.clock(connection)
         return ending(current, self.progress, self._since, self.site.settings.wait)
 
 
 def look(site: Site, issue: IssueRecord, watch: Callable[[Progress], None]) -> Progress:
-    """The issue's progress now, shown to *watch*."""
-    progress = queries.progress(site.ledger, issue.id)
+    """The issue's progress now, shown to *watch*; its next attempt is when flows and quotas let one go."""
+    progress = flows.in_truth(site, issue, queries.progress(site.ledger, issue.id))
     watch(progress)
     return progress
 
@@ -167,14 +173,14 @@ def deliver_due(
 
     *on_start* is given a function that stops it in order, from any thread.
     """
-    with mail_channel(site.settings) as (channel, _outbox):
-        asyncio.run(_deliver_due(site, channel, idle, on_start))
+    with mail_channels(site.settings) as (channels, _outbox):
+        asyncio.run(_deliver_due(site, channels, idle, on_start))
 
 
 async def _deliver_due(
-    site: Site, channel: Channel, idle: float, on_start: Callable[[Callable[[], None]], None]
+    site: Site, channels: Channels, idle: float, on_start: Callable[[Callable[[], None]], None]
 ) -> None:
-    engine = make_engine(site, channel)
+    engine = make_engine(site, channels)
     loop = asyncio.get_running_loop()
     on_start(lambda: _stop_from_outside(loop, engine.stop))
     # The schedule's own sweep waits behind this task, which may take hours.
@@ -187,18 +193,18 @@ def check_way_out(site: Site) -> None:
     Raises:
         ConfigurationError: they cannot.
     """
-    with mail_channel(site.settings):
+    with mail_channels(site.settings):
         pass
 
 
 def is_anything_due(site: Site) -> bool:
-    """Whether a delivery of any open issue is due now."""
-    return queries.count_due(site.ledger, at_most=1) > 0
+    """Whether a delivery of any open issue is due now, and may go."""
+    return flows.count_due(site, at_most=1) > 0
 
 
 def is_work_for_two(site: Site) -> bool:
     """Whether more is due than one worker claims at once."""
-    return queries.count_due(site.ledger, at_most=SLICE + 1) > SLICE
+    return flows.count_due(site, at_most=SLICE + 1) > SLICE
 
 
 def _stop_from_outside(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
@@ -208,12 +214,12 @@ def _stop_from_outside(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> 
 
 def work(site: Site, on_sweep: Callable[[Swept], None]) -> None:
     """A worker without a broker: deliver what is due and sweep, until SIGTERM or Ctrl-C."""
-    with mail_channel(site.settings) as (channel, _outbox):
-        asyncio.run(_work(site, channel, on_sweep))
+    with mail_channels(site.settings) as (channels, _outbox):
+        asyncio.run(_work(site, channels, on_sweep))
 
 
-async def _work(site: Site, channel: Channel, on_sweep: Callable[[Swept], None]) -> None:
-    engine = make_engine(site, channel)
+async def _work(site: Site, channels: Channels, on_sweep: Callable[[Swept], None]) -> None:
+    engine = make_engine(site, channels)
     with _stopped_by_signals(engine.stop):
         await _sweeping(site, asyncio.create_task(engine.run()), on_sweep)
 
@@ -243,10 +249,13 @@ def _sweep_if_possible(site: Site) -> Swept | None:
         return None
 
 
-def make_engine(site: Site, channel: Channel) -> Engine:
+def make_engine(site: Site, channels: Channels) -> Engine:
     """An engine for this process. It must be made inside the loop that runs it."""
     settings = site.settings
-    return Engine(site.ledger, channel, actor=worker(), connections=settings.connections, policy=retry_policy(settings))
+    return Engine(
+        site.ledger, channels, site.rules, actor=worker(), connections=settings.connections,
+        policy=retry_policy(settings), today=lambda: dt.datetime.now(settings.timezone).date().isoformat(),
+    )  # fmt: skip
 
 
 def retry_policy(settings: Settings) -> RetryPolicy:

@@ -10,6 +10,7 @@ from distributor.delivery.ledger import acts, gaps, queries
 from distributor.delivery.ledger.queries import Progress
 from distributor.delivery.model.records import DeliveryRecord, IssueRecord, IssueState
 from distributor.delivery.model.states import State
+from distributor.distribution import flows
 from distributor.distribution.site import Site
 from distributor.errors import Finding, InputError, NotFoundError, RefusedError, Severity
 from distributor.i18n import _
@@ -81,18 +82,23 @@ def recent(site: Site) -> list[IssueRecord]:
 
 def overview(site: Site) -> list[tuple[IssueRecord, Progress]]:
     """All issues with their progress, newest first."""
-    return [(issue, queries.progress(site.ledger, issue.id)) for issue in recent(site)]
+    barred = flows.barred(site)
+    return [
+        (issue, flows.in_truth(site, issue, queries.progress(site.ledger, issue.id), barred)) for issue in recent(site)
+    ]
 
 
 def progress_of(site: Site, issue: IssueRecord) -> tuple[IssueRecord, Progress]:
     """*issue* as it is now, and its progress."""
-    return _current(site, issue), queries.progress(site.ledger, issue.id)
+    return _current(site, issue), flows.in_truth(site, issue, queries.progress(site.ledger, issue.id))
 
 
 def standing_of(site: Site, issue: IssueRecord, progress: Progress) -> Standing:
     """How *issue* stands with *progress*: complete if and only if its account has everybody."""
     counts = progress.by_state()
     stands = standing(issue.state, counts)
+    if stands is Standing.SENDING and flows.rests(site, progress):
+        return Standing.WAITING
     if stands is Standing.INCOMPLETE:
         stands = standing(issue.state, counts, replaced=gaps.replaced(site.ledger, issue.id))
     if stands is Standing.COMPLETE and gaps.left_out(site.ledger, issue.id):

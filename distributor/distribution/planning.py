@@ -290,7 +290,7 @@ def _nobody(bulletin: Bulletin, staging: Staging) -> Iterator[Finding]:
 
 def unsendable(settings: Settings, staging: Staging) -> Iterator[Finding]:
     """Reserved domains stand for nobody: a real relay would refuse them, or worse."""
-    if settings.relay is None or settings.relay.on_loopback:
+    if all(relay.on_loopback for relay in settings.relays):
         return
     total, first = staging.addresses_in(RESERVED)
     if total:

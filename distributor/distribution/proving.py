@@ -15,16 +15,21 @@ from distributor.delivery.channels import smtp
 from distributor.delivery.ledger import migrate
 from distributor.delivery.ledger.database import Database
 from distributor.delivery.model.channel import Parcel, Phase, Reply, SessionError
+from distributor.delivery.model.flow import Way
 from distributor.delivery.model.records import DeliveryRecord
 from distributor.delivery.model.replies import Outcome, classify, provider_of
 from distributor.delivery.model.states import State
 from distributor.distribution.opening import headers_for, read_attachments
 from distributor.distribution.planning import Plan, read_templates, render_letters
-from distributor.distribution.site import READ_TIMEOUT, Site, helo, mail_channel
+from distributor.distribution.site import READ_TIMEOUT, Site, helo, mail_channels
 from distributor.errors import DistributorError, Finding, InputError, Severity
 from distributor.i18n import _, ngettext
 from distributor.recipients import loader
 from distributor.recipients.addresses import why_not_address
+from distributor.recipients.model import GroupName
+from distributor.relays.model import LONE, Relay
+from distributor.relays.reader import domain_of
+from distributor.relays.words import in_words
 from distributor.render.message import Attachment, Headers, compile_letter, message_id
 from distributor.report.reasons import explain
 from distributor.settings import DEFAULT_SENDER, Settings
@@ -69,8 +74,8 @@ def send_to_self(site: Site, plan: Plan, address: str, attach: Sequence[Path] = 
         raise InputError([Finding(Severity.ERROR, "bad-address", said)])
     headers = headers_for(site, site.settings.sender, plan.bulletin, dt.datetime.now(dt.UTC))
     letters = list(_test_letters(plan, headers, address, read_attachments(attach)))
-    with mail_channel(site.settings) as (channel, outbox):
-        replies = asyncio.run(_hand_over(channel, [parcel for _group, _subject, parcel in letters]))
+    with mail_channels(site.settings) as (channels, outbox):
+        replies = asyncio.run(_by_their_relays(channels, letters, domain_of(headers.sender)))
     return [
         Test(group, subject, *_told(replies[parcel.delivery_id], address), outbox) for group, subject, parcel in letters
     ]
@@ -91,6 +96,22 @@ def _test_letters(
             )
             subject = letter.subject.filled(fields.plain())
             yield group.name, subject, Parcel(position, 1, headers.sender, address, message)
+
+
+async def _by_their_relays(
+    channels: Sequence[tuple[Way, smtp.SmtpChannel]], letters: Sequence[tuple[str, str, Parcel]], sender_domain: str
+) -> dict[int, Reply]:
+    """Each letter by the first relay that carries its group; a site without one for each group was refused."""
+    replies: dict[int, Reply] = {}
+    for way, channel in channels:
+        mine = [
+            parcel
+            for group, _subject, parcel in letters
+            if way.carries(group, sender_domain) and parcel.delivery_id not in replies
+        ]
+        if mine:
+            replies |= await _hand_over(channel, mine)
+    return replies
 
 
 async def _hand_over(channel: smtp.SmtpChannel, parcels: Sequence[Parcel]) -> dict[int, Reply]:
@@ -166,6 +187,7 @@ def doctor(settings: Settings) -> Iterator[Check]:
         (_("ledger"), _check_ledger),
         (_("sender"), _check_sender),
         (_("relay"), _check_relay),
+        (_("limits"), _check_limits),
         (_("broker"), _check_broker),
     ]
     for part, look in parts:
@@ -217,7 +239,7 @@ def _check_ledger(settings: Settings) -> Iterator[Check]:
 
 
 def _check_sender(settings: Settings) -> Iterator[Check]:
-    if settings.relay is not None and settings.sender == DEFAULT_SENDER:
+    if settings.relays and settings.sender == DEFAULT_SENDER:
         remedy = _("write DISTRIBUTOR_FROM=your-address into .env")
         yield Check("", Health.ERROR, _("there is no sender address"), remedy)
         return
@@ -225,22 +247,53 @@ def _check_sender(settings: Settings) -> Iterator[Check]:
 
 
 def _check_relay(settings: Settings) -> Iterator[Check]:
-    relay = settings.relay
-    if relay is None:
+    if not settings.relays:
         message = _("none is configured: letters stay in {outbox}, nobody is mailed").format(outbox=settings.outbox)
         yield Check("", Health.WARNING, message, _("write DISTRIBUTOR_RELAY=smtps://user:password@host:465 into .env"))
-        return
+    domain = domain_of(settings.sender)
+    for way, relay in zip(settings.rules.ways, settings.relays, strict=False):
+        if any(way.carries(group, domain) for group in GroupName):
+            yield _prove(settings, way, relay)
+        else:
+            message = _("{relay} carries no letters from {domain}: it was not asked")
+            yield Check("", Health.WARNING, message.format(relay=_called(way, relay), domain=domain))
+
+
+def _prove(settings: Settings, way: Way, relay: Relay) -> Check:
+    """Whether *relay* lets us in, and what is asked of it."""
     proving = smtp.prove(
         relay, helo=helo(relay), timeout=READ_TIMEOUT, ca_file=settings.ca_file, sender=settings.sender
     )
+    called = _called(way, relay)
     try:
         offer = asyncio.run(proving)
     except SessionError as error:
         said = f"{error.reply.code or ''} {error.reply.text}".strip()
-        message = _("{relay}, {phase}: {said}").format(relay=relay, phase=_step(error.reply.phase), said=said)
-        yield Check("", Health.ERROR, message, _phase_remedy(error.reply.phase))
-        return
-    yield Check("", Health.OK, _("{relay} answers; {offer}").format(relay=relay, offer=offer))
+        message = _("{relay}, {phase}: {said}").format(relay=called, phase=_step(error.reply.phase), said=said)
+        return Check("", Health.ERROR, message, _phase_remedy(error.reply.phase))
+    message = _("{relay} answers; {offer}").format(relay=called, offer=offer)
+    return Check("", Health.OK, "; ".join(filter(None, [message, _carries(way), in_words(way.limits)])))
+
+
+def _called(way: Way, relay: Relay) -> str:
+    """Host and port, and the name that relays.yaml gives it."""
+    return str(relay) if way.name == LONE else f"{way.name} ({relay})"
+
+
+def _carries(way: Way) -> str:
+    """``only 报 送``: what goes by this relay, where that is not everything."""
+    only = [group for group in GroupName if group in way.groups]
+    return _("only {what}").format(what=" ".join([*only, *sorted(way.senders)])) if only or way.senders else ""
+
+
+def _check_limits(settings: Settings) -> Iterator[Check]:
+    """What is set for destinations, and for the outbox, in words."""
+    for destination in settings.rules.destinations:
+        domains = " ".join(sorted(destination.domains))
+        limits = in_words(destination.limits) or _("no limit")
+        yield Check("", Health.OK, f"{destination.name} ({domains}): {limits}")
+    if not settings.relays and (limits := in_words(settings.rules.ways[0].limits)):
+        yield Check("", Health.OK, f"outbox: {limits}")
 
 
 def _step(phase: Phase) -> str:
@@ -258,11 +311,14 @@ def _step(phase: Phase) -> str:
 
 def _phase_remedy(phase: Phase) -> str:
     remedies = {
-        Phase.CONNECT: _("check host and port in DISTRIBUTOR_RELAY, and that a firewall lets you through"),
+        Phase.CONNECT: _("check host and port, and that a firewall lets you through"),
         Phase.STARTTLS: _(
             "the connection cannot be made secure: ask the provider for host and port, or try smtps://…:465"
         ),
-        Phase.AUTH: _("check user and password (many providers want an app password, 授权码), percent-encoded"),
+        Phase.AUTH: _(
+            "check user and password (many providers want an app password, 授权码); "
+            "in DISTRIBUTOR_RELAY they are percent-encoded"
+        ),
         Phase.MAIL: _("the relay does not let this login send as DISTRIBUTOR_FROM: use the login's own address"),
     }
     return remedies.get(phase, _("show this answer to the administrator of the relay"))

@@ -12,6 +12,7 @@ from distributor import settings as configuration
 from distributor.delivery.channels.smtp import SmtpChannel
 from distributor.delivery.ledger import migrate
 from distributor.delivery.ledger.database import Database
+from distributor.delivery.model.flow import Rules, Way
 from distributor.delivery.model.records import Actor
 from distributor.settings import Relay, Settings
 
@@ -23,6 +24,11 @@ class Site:
     settings: Settings
     ledger: Database
     actor: Actor
+
+    @property
+    def rules(self) -> Rules:
+        """How fast and by which relay its letters may go."""
+        return self.settings.rules
 
     def close(self) -> None:
         self.ledger.close()
@@ -61,15 +67,16 @@ def open_site(explicit: str | None = None, actor: Actor | None = None) -> Iterat
 
 
 @contextlib.contextmanager
-def mail_channel(settings: Settings) -> Iterator[tuple[SmtpChannel, Path | None]]:
-    """The channel to the configured relay; without one, to a sink of our own whose folder comes with it."""
-    if settings.relay is not None:
-        yield _channel(settings, settings.relay), None
+def mail_channels(settings: Settings) -> Iterator[tuple[list[tuple[Way, SmtpChannel]], Path | None]]:
+    """A channel to each relay, with its way; without relays, one to a sink of our own whose folder comes with it."""
+    ways = settings.rules.ways
+    if settings.relays:
+        yield [(way, _channel(settings, relay)) for way, relay in zip(ways, settings.relays, strict=True)], None
         return
     from distributor.delivery.channels.sink import Sink  # noqa: PLC0415  a mail server, which most commands do without
 
     with Sink(settings.outbox) as sink:
-        yield _channel(settings, sink.relay), settings.outbox
+        yield [(way, _channel(settings, sink.relay)) for way in ways], settings.outbox
 
 
 def helo(relay: Relay) -> str:
@@ -78,7 +85,6 @@ def helo(relay: Relay) -> str:
 
 
 def _channel(settings: Settings, relay: Relay) -> SmtpChannel:
-
     return SmtpChannel(
         relay, helo=helo(relay), timeout=READ_TIMEOUT, deadline=SESSION_DEADLINE, ca_file=settings.ca_file
     )

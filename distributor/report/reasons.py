@@ -31,13 +31,33 @@ def explain(record: DeliveryRecord, issue: str = "ISSUE") -> Explanation:
     else:
         sentence, step = _REASONS.get(record.reason or "unknown", _unknown)()
     step = step.format(issue=issue)
-    if record.state is State.DEFERRED and record.next_attempt is None and record.reason not in PAUSING:
-        let_go = _("Until that is done it is held back; then `distributor release {domain}` lets it go.")
-        step = sentences(step, let_go.format(domain=record.address.rpartition("@")[2]))
+    if record.state is State.DEFERRED and record.reason in BLOCKING:
+        step = sentences(step, _("Until that is done it is held back; `distributor release` lists it and lets it go."))
     elif record.state is State.DEFERRED and record.reason not in PAUSING:
-        lasting = _("If it lasts: {step}").format(step=step) if step else ""
-        step = sentences(_("It is tried again by itself."), lasting)
+        step = _by_itself(step)
     return Explanation(sentence, step)
+
+
+def explain_flow(name: str, reason: str, *, blocked: bool) -> Explanation:
+    """Why the letters of a relay or destination called *name* wait: until a person releases it, else for a while."""
+    sentence, step = (_OF_FLOWS.get(reason) or _REASONS.get(reason) or _unknown_of_flows)()
+    return Explanation(sentence, _until_released(step, name) if blocked else _by_itself(step))
+
+
+def explain_quota(name: str) -> Explanation:
+    """Why no more letters of a relay or destination called *name* go today."""
+    sentence = _("As many letters as the quota of {name} allows have gone today.").format(name=name)
+    return Explanation(sentence, _("It goes on by itself tomorrow; per_day in relays.yaml says how many."))
+
+
+def _until_released(step: str, name: str) -> str:
+    let_go = _("Until that is done it is held back; then `distributor release {domain}` lets it go.")
+    return sentences(step, let_go.format(domain=f'"{name}"' if " " in name else name))
+
+
+def _by_itself(step: str) -> str:
+    lasting = _("If it lasts: {step}").format(step=step) if step else ""
+    return sentences(_("It is tried again by itself."), lasting)
 
 
 def explain_omitted(record: OmittedRecord, issue: str = "ISSUE") -> Explanation:
@@ -124,6 +144,13 @@ def _unknown() -> tuple[str, str]:
 
 # These reasons pause their issue: our own login or sender is refused, for every letter alike.
 PAUSING = frozenset({"login-refused", "login-needed", "sender-refused"})
+# These block a destination, or our relay: it refuses every letter for the sake of something that a person must mend.
+BLOCKING = frozenset(
+    {
+        "bad-commands", "content-refused", "dmarc-refused", "forged-senders", "relay-blocklisted", "relay-not-allowed",
+        "sender-differs", "sender-not-permitted", "sender-unauthenticated", "spf-refused",
+    }
+)  # fmt: skip
 
 _OURS: dict[str, Words] = {
     "lost-connect": lambda: (_("There was no connection to the relay."), _doctor()),
@@ -263,3 +290,17 @@ _REFUSED: dict[str, Words] = {
 }
 
 _REASONS = _OURS | _PUT_OFF | _REFUSED
+
+
+def _unknown_of_flows() -> tuple[str, str]:
+    return _unknown()[0], _ask_relay()
+
+
+# Where the words for a letter name a command that sends it once more: letters that wait for a flow need none.
+_OF_FLOWS: dict[str, Words] = {
+    "content-refused": lambda: (
+        _REFUSED["content-refused"]()[0],
+        _("ask the recipient's mail administrator to let our letters in."),
+    ),
+    "unknown": _unknown_of_flows,
+}
