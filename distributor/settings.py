@@ -125,7 +125,7 @@ def load(site: Path, *, environ: Mapping[str, str] = os.environ) -> Settings:
         timezone=reader.zone(),
         uncertain=reader.choice("UNCERTAIN", ("hold", "resend")),
         wait=reader.seconds("WAIT", 15 * 60),
-        connections=reader.number("CONNECTIONS", 8, least=1, most=_MOST_CONNECTIONS),
+        connections=reader.number("CONNECTIONS", 16, least=1, most=_MOST_CONNECTIONS),
         retry_first=reader.seconds("RETRY_FIRST", 60),
         retry_most=reader.seconds("RETRY_MOST", 3600),
         expire_after=reader.seconds("EXPIRE_AFTER", 2 * 24 * 3600),

@@ -50,6 +50,10 @@ def word(identity: int) -> Result:
     return ledgers.result(Mark(identity, 1), Event.ACCEPTED)
 
 
+def journal_of(company: int = 1) -> Journal:
+    return Journal(None, WORKER, lambda: company)  # type: ignore[arg-type]
+
+
 async def ended(journal: Journal, running: "asyncio.Task[None]") -> None:
     journal.close()
     await asyncio.wait_for(running, 10)
@@ -57,7 +61,7 @@ async def ended(journal: Journal, running: "asyncio.Task[None]") -> None:
 
 
 async def test_a_mark_is_true_when_its_commit_has_ended(written: Written) -> None:
-    journal = Journal(None, WORKER)  # type: ignore[arg-type]
+    journal = journal_of()
     running = asyncio.create_task(journal.run())
     written.gate.clear()
     future = journal.mark(Mark(1, 1))
@@ -70,7 +74,7 @@ async def test_a_mark_is_true_when_its_commit_has_ended(written: Written) -> Non
 
 
 async def test_a_refused_mark_is_false(written: Written) -> None:
-    journal = Journal(None, WORKER)  # type: ignore[arg-type]
+    journal = journal_of()
     running = asyncio.create_task(journal.run())
     written.refused = {Mark(2, 1)}
     assert await asyncio.gather(journal.mark(Mark(1, 1)), journal.mark(Mark(2, 1))) == [True, False]
@@ -78,7 +82,7 @@ async def test_a_refused_mark_is_false(written: Written) -> None:
 
 
 async def test_what_gathers_during_a_commit_shares_the_next(written: Written) -> None:
-    journal = Journal(None, WORKER)  # type: ignore[arg-type]
+    journal = journal_of()
     running = asyncio.create_task(journal.run())
     written.gate.clear()
     journal.record(word(1))
@@ -96,8 +100,33 @@ async def test_what_gathers_during_a_commit_shares_the_next(written: Written) ->
     await ended(journal, running)
 
 
+async def test_a_commit_waits_for_the_marks_of_all_sessions(
+    written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_module, "GATHER", 3600)
+    journal = journal_of(company=3)
+    running = asyncio.create_task(journal.run())
+    marks = [Mark(1, 1), Mark(2, 1), Mark(3, 1)]
+    first = journal.mark(marks[0])
+    await asyncio.sleep(0.02)
+    assert written.commits == []
+    await asyncio.gather(first, journal.mark(marks[1]), journal.mark(marks[2]))
+    assert written.commits == [(marks, [])]
+    journal.record(word(4))
+    await asyncio.sleep(0.02)
+    await ended(journal, running)
+    assert written.commits[1:] == [([], [word(4)])], "whoever closes it waits for nobody"
+
+
+async def test_a_commit_waits_no_longer_than_a_moment(written: Written) -> None:
+    journal = journal_of(company=3)
+    running = asyncio.create_task(journal.run())
+    assert await journal.mark(Mark(1, 1))
+    await ended(journal, running)
+
+
 async def test_a_commit_that_fails_is_repeated_whole(written: Written) -> None:
-    journal = Journal(None, WORKER)  # type: ignore[arg-type]
+    journal = journal_of()
     running = asyncio.create_task(journal.run())
     written.faults = [LedgerError("away"), LedgerError("away")]
     future = journal.mark(Mark(1, 1))
@@ -108,7 +137,7 @@ async def test_a_commit_that_fails_is_repeated_whole(written: Written) -> None:
 
 
 async def test_closed_it_writes_what_is_left_and_returns(written: Written) -> None:
-    journal = Journal(None, WORKER)  # type: ignore[arg-type]
+    journal = journal_of()
     for identity in (1, 2, 3):
         journal.record(word(identity))
     await ended(journal, asyncio.create_task(journal.run()))
@@ -116,7 +145,7 @@ async def test_closed_it_writes_what_is_left_and_returns(written: Written) -> No
 
 
 async def test_whoever_waits_for_a_mark_may_give_up(written: Written) -> None:
-    journal = Journal(None, WORKER)  # type: ignore[arg-type]
+    journal = journal_of()
     running = asyncio.create_task(journal.run())
     written.gate.clear()
     given_up, other = journal.mark(Mark(1, 1)), journal.mark(Mark(2, 1))
@@ -128,7 +157,7 @@ async def test_whoever_waits_for_a_mark_may_give_up(written: Written) -> None:
 
 
 async def test_a_fault_of_our_own_ends_it(written: Written) -> None:
-    journal = Journal(None, WORKER)  # type: ignore[arg-type]
+    journal = journal_of()
     written.faults = [ZeroDivisionError()]
     journal.record(word(1))
     with pytest.raises(ZeroDivisionError):
@@ -139,7 +168,7 @@ async def test_a_fault_of_our_own_ends_it(written: Written) -> None:
 
 async def test_everything_of_the_ledger_goes_one_after_the_other(written: Written) -> None:
     """One writer per process: SQLite's lock is never fought over inside."""
-    journal = Journal(None, WORKER)  # type: ignore[arg-type]
+    journal = journal_of()
     inside, most = 0, 0
 
     def step(_database: object) -> None:
@@ -156,7 +185,7 @@ async def test_everything_of_the_ledger_goes_one_after_the_other(written: Writte
 
 async def test_a_ledger_that_hangs_delays_no_shutdown(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal_module, "LAST_TRANSACTION", 0.05)
-    journal = Journal(None, WORKER)  # type: ignore[arg-type]
+    journal = journal_of()
     hangs, goes_on, ran = threading.Event(), threading.Event(), threading.Event()
     hanging = asyncio.create_task(journal.do(lambda _database: hangs.set() or goes_on.wait(10)))
     assert await asyncio.to_thread(hangs.wait, 5)

@@ -76,7 +76,7 @@ def _dotenv() -> str:
         ("CA_FILE", "/path/to/ca.pem", _("Certificates to trust besides the system's, for a relay of your own.")),
         ("TZ", "Asia/Shanghai", _("The time zone of all times shown.")),
         ("WAIT", "900", _("How many seconds `send` waits for letters that were put off.")),
-        ("CONNECTIONS", "4", _("Connections to the relay, for each process.")),
+        ("CONNECTIONS", "16", _("Connections to each relay, for each process.")),
         ("RETRY_FIRST", "60", _("Seconds before the second attempt …")),
         ("RETRY_MOST", "3600", _("… and at most between two attempts.")),
         ("EXPIRE_AFTER", "172800", _("Seconds after which a letter that was put off counts as failed.")),

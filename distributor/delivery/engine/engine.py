@@ -57,7 +57,7 @@ class Engine:
         self.rules = rules
         self.policy = policy
         self.today = today
-        self.journal = Journal(database, actor)
+        self.journal = Journal(database, actor, self._sessions)
         self.stop = asyncio.Event()
         self.changed = asyncio.Event()
         self.letters = Letters()
@@ -214,6 +214,9 @@ class Engine:
     def _count(self, found: Iterable[Claim]) -> Counter[FlowKey]:
         """How many of *found* keep to each flow that has a gate."""
         return Counter(key for claim in found for key, _gate in self.gates.of(claim)) if self.gates.any else Counter()
+
+    def _sessions(self) -> int:
+        return sum(len(line.hands) for line in self.lines.values())
 
     def _claims(self) -> Iterator[Claim]:
         """Everything that is in stock or in hand."""
