@@ -3,6 +3,7 @@
 The environment beats .env. Secrets (the relay's password) live in values that never print themselves.
 """
 
+import datetime as dt
 import os
 import re
 from collections.abc import Mapping
@@ -64,6 +65,10 @@ class Settings:
     retry_most: int
     expire_after: int
     ca_file: Path | None
+
+    def day_of(self, microseconds: int) -> str:
+        """The site's date, YYYY-MM-DD, at so many µs since 1970 UTC."""
+        return dt.datetime.fromtimestamp(microseconds // 1_000_000, self.timezone).date().isoformat()
 
     @property
     def recipients(self) -> Path:

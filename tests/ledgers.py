@@ -122,6 +122,11 @@ def sweep(database: Database, **changes: Any) -> sweeping.Swept:
     return sweeping.sweep(database, **{"actor": WORKER, "expire_after": 2 * DAY, **changes})
 
 
+def today(_now: int) -> str:
+    """Every day is TODAY."""
+    return TODAY
+
+
 def claimed(database: Database, limit: int = 100, *, seconds: float = 60) -> tuple[int, list[Claim]]:
     """A new lease and what could be claimed under it; with negative *seconds* its worker is dead already."""
     lease = claims.take_lease(database, WORKER.who, seconds)
@@ -131,7 +136,7 @@ def claimed(database: Database, limit: int = 100, *, seconds: float = 60) -> tup
 def claim(database: Database, lease: int, limit: int) -> list[Claim]:
     """What a worker with one relay gets, where nothing is limited."""
     asks = [Ask(way, limit, 1) for way in ONE_WAY.ways]
-    return claims.claim(database, lease, asks, ONE_WAY, today=TODAY).claims
+    return claims.claim(database, lease, asks, ONE_WAY, day_of=today).claims
 
 
 def all_rows(database: Database, query: str) -> list[tuple[Any, ...]]:

@@ -21,7 +21,7 @@ from distributor.delivery.model.records import IssueRecord, IssueState
 from distributor.delivery.model.states import State
 from distributor.errors import LedgerError
 from tests import ledgers
-from tests.ledgers import DAY, PERSON, TODAY, WORKER, all_rows, execute, open_sendable, row, states
+from tests.ledgers import DAY, PERSON, WORKER, all_rows, execute, open_sendable, row, states, today
 
 AT_ONCE = RetryPolicy(first=0, most=0, expire_after=2 * DAY)
 IN_AN_HOUR = RetryPolicy(first=3600, most=3600, expire_after=2 * DAY)
@@ -115,11 +115,11 @@ def lose(*, handed_over: bool) -> Step:
 
 def engine_of(
     ledger: Database, channels: Mapping[Way, Channel], policy: RetryPolicy = AT_ONCE, connections: int = 3,
-    destinations: tuple[Destination, ...] = (), today: Callable[[], str] = lambda: TODAY,
+    destinations: tuple[Destination, ...] = (), day_of: Callable[[int], str] = today,
 ) -> Engine:  # fmt: skip
     return Engine(
         ledger, list(channels.items()), Rules(tuple(channels), destinations),
-        actor=WORKER, connections=connections, policy=policy, today=today,
+        actor=WORKER, connections=connections, policy=policy, day_of=day_of,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from distributor.delivery.channels.smtp import SmtpChannel
 from distributor.delivery.engine import engine as engine_module
 from distributor.delivery.engine.engine import Engine
 from distributor.delivery.ledger.database import Database
-from distributor.delivery.model.flow import GRACE, MINUTE, Destination, Limits, Way
+from distributor.delivery.model.flow import LATE, MINUTE, Destination, Limits, Way
 from distributor.delivery.model.states import State
 from tests import ledgers
 from tests.ledgers import open_sendable, states
@@ -68,12 +68,13 @@ def test_never_over_the_rate_and_nearly_all_of_it_used(
         asyncio.run(for_a_while([engine_for(ledger, server, way, destinations) for ledger in ledgers_of_one]))
     assert states(ledgers_of_one[0])[State.SENT] == len(stamped)
 
-    assert limits.spacing is not None
+    spacing = limits.spacing()
+    assert spacing is not None
     # What is no more than this for any stretch of time is no more than the rate for a minute.
-    assert (MINUTE + GRACE) / limits.spacing <= RATE
+    assert (MINUTE + LATE) / spacing <= RATE
     for number, first in enumerate(stamped.times):
         for count, last in enumerate(stamped.times[number:]):
-            assert count <= ((last - first) * 1_000_000 + GRACE) / limits.spacing
+            assert count <= ((last - first) * 1_000_000 + LATE) / spacing
     span = stamped.times[-1] - stamped.times[0]
     assert span > SECONDS - 2
     assert len(stamped) - 1 >= RATE / 60 * span * 0.98 - 1

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from distributor.delivery.ledger import claims, flows
-from distributor.delivery.ledger.allotments import Allotment, Ask
+from distributor.delivery.ledger import claims, flows, writing
+from distributor.delivery.ledger.allotments import AHEAD, Allotment, Ask, AtHand
 from distributor.delivery.ledger.claims import Granted
 from distributor.delivery.ledger.database import Database
-from distributor.delivery.model.flow import Destination, FlowKey, FlowKind, Limits, Rules, Way
+from distributor.delivery.ledger.writing import Mark, Spending
+from distributor.delivery.model.flow import LATE, Destination, FlowKey, FlowKind, Limits, Rules, Way
 from distributor.delivery.model.states import Event
 from distributor.recipients.model import GroupName
 from tests import ledgers
@@ -72,12 +73,12 @@ def claim(
     *,
     room: int = 100,
     connections: int = 4,
-    stock: Mapping[FlowKey, tuple[int, int]] | None = None,
+    stock: Mapping[FlowKey, AtHand] | None = None,
     today: str = TODAY,
 ) -> Granted:
     lease = lease or lease_of(database)
     asks = [Ask(way, room, connections) for way in rules.ways]
-    return claims.claim(database, lease, asks, rules, stock or {}, today=today, rng=random.Random(1))
+    return claims.claim(database, lease, asks, rules, stock or {}, day_of=lambda _now: today, rng=random.Random(1))
 
 
 def open_at(database: Database, *domains: str, total: int = 60) -> None:
@@ -104,7 +105,7 @@ def test_without_limits_nothing_is_told_and_nothing_kept(ledger: Database) -> No
 def test_a_limit_of_each_connection_alone_is_told_and_needs_no_row(ledger: Database) -> None:
     open_small(ledger, 3)
     granted = claim(ledger, limited(per_connection=50))
-    assert granted.allotments == {RELAY: Allotment(None, 50, None, None, 0, False)}
+    assert granted.allotments == {RELAY: Allotment(None, 50, None, LATE, 0, False)}
     assert len(granted.claims) == 3
     assert all_rows(ledger, "SELECT name FROM flows") == []
 
@@ -143,17 +144,17 @@ def test_slots_that_nobody_took_in_time_are_not_made_up_for(ledger: Database, cl
 def test_stock_and_unspent_slots_count(ledger: Database, clock: Clock) -> None:
     open_small(ledger, 20)
     rules = limited(per_minute=60)
-    assert len(claim(ledger, rules, stock={RELAY: (3, 0)}).claims) == 0
+    assert len(claim(ledger, rules, stock={RELAY: AtHand(3, 3, 0)}).claims) == 0
     assert claim(ledger, rules).allotments[RELAY].slots == (3_030_000, 1_010_000, 0), "those went to the stock"
-    assert len(claim(ledger, rules, stock={RELAY: (1, 3)}).claims) == 2
+    assert len(claim(ledger, rules, stock={RELAY: AtHand(1, 1, 3)}).claims) == 2
     clock.forward(60)
-    granted = claim(ledger, rules, room=2, stock={RELAY: (1, 3)})
+    granted = claim(ledger, rules, room=2, stock={RELAY: AtHand(1, 1, 3)})
     assert (len(granted.claims), granted.allotments[RELAY].slots) == (2, (0, 1_010_000, 0)), "it has three for three"
 
 
 def test_a_relay_that_is_away_gets_no_slots(ledger: Database, clock: Clock) -> None:
     open_small(ledger, 3)
-    granted = claim(ledger, limited(per_minute=60), room=0, connections=0, stock={RELAY: (3, 0)})
+    granted = claim(ledger, limited(per_minute=60), room=0, connections=0, stock={RELAY: AtHand(3, 3, 0)})
     assert granted.allotments[RELAY].slots == (0, 1_010_000, 0)
 
 
@@ -176,26 +177,95 @@ def test_a_clock_that_was_set_back_stalls_no_rate_and_no_back_off(ledger: Databa
 # Quotas
 
 
+def spend(ledger: Database, granted: Granted, count: int, today: str = TODAY) -> None:
+    """Mark *count* of what was *granted*, as the journal does."""
+    marks = [Mark(each.id, each.attempt) for each in granted.claims[:count]]
+    spending = Spending({mark: [RELAY] for mark in marks}, lambda _now: today)
+    assert writing.write(ledger, marks, [], WORKER, spending)[0] == set(marks)
+
+
+def counted(ledger: Database) -> tuple[str, int]:
+    ((day, count),) = all_rows(ledger, "SELECT day, day_count FROM flows")
+    return day, count
+
+
 def test_a_quota_is_shared_and_begins_anew_each_day(ledger: Database) -> None:
     open_small(ledger, 20)
-    rules = limited(per_day=5)
-    first, second, third = (claim(ledger, rules, room=3) for _each in range(3))
-    assert [len(each.claims) for each in (first, second, third)] == [3, 2, 0]
-    assert [each.allotments[RELAY].quota for each in (first, second, third)] == [3, 2, 0]
+    rules, lease = limited(per_day=5), lease_of(ledger)
+    first, second, third = (claim(ledger, rules, room=3, lease=each) for each in (lease, 0, 0))
+    assert [len(each.claims) for each in (first, second, third)] == [3, 2, 0], (
+        "what one has at hand the others have not"
+    )
+    spend(ledger, first, 3)
+    spend(ledger, second, 2)
+    claim(ledger, rules, lease=lease)
+    assert counted(ledger) == (TODAY, 5)
+    assert claim(ledger, rules).claims == []
+    execute(ledger, "DELETE FROM leases")
     tomorrow = claim(ledger, rules, today="2026-03-06")
-    assert (len(tomorrow.claims), tomorrow.allotments[RELAY].quota) == (5, 5)
+    assert len(tomorrow.claims) == 5
+    spend(ledger, tomorrow, 1, "2026-03-06")
+    assert counted(ledger) == ("2026-03-06", 1)
 
 
-def test_what_is_given_back_of_a_quota_may_go(ledger: Database) -> None:
+def test_a_dead_worker_has_used_what_it_marked_and_no_more(ledger: Database, clock: Clock) -> None:
     open_small(ledger, 20)
     rules = limited(per_day=5)
-    claim(ledger, rules)
-    flows.give_back_quota(ledger, {RELAY: 2}, day="2026-03-04")
-    assert claim(ledger, rules).claims == [], "it was another day's"
-    flows.give_back_quota(ledger, {RELAY: 2}, day=TODAY)
-    assert len(claim(ledger, rules).claims) == 2
-    flows.give_back_quota(ledger, {RELAY: 50}, day=TODAY)
-    assert len(claim(ledger, rules).claims) == 5
+    granted = claim(ledger, rules)
+    spend(ledger, granted, 2)
+    assert claim(ledger, rules).claims == []
+    clock.forward(61)
+    ledgers.sweep(ledger)
+    assert len(claim(ledger, rules).claims) == 3
+
+
+def test_a_worker_whose_clock_is_a_day_behind_counts_with_the_others(ledger: Database) -> None:
+    open_small(ledger, 20)
+    rules = limited(per_day=5)
+    spend(ledger, claim(ledger, rules, room=2, today="2026-03-06"), 2, "2026-03-06")
+    execute(ledger, "DELETE FROM leases")
+    behind = claim(ledger, rules)
+    assert len(behind.claims) == 3
+    spend(ledger, behind, 3)
+    assert counted(ledger) == ("2026-03-06", 5)
+
+
+def test_a_mark_that_is_refused_uses_no_quota(ledger: Database) -> None:
+    open_small(ledger, 3)
+    granted = claim(ledger, limited(per_day=5))
+    mark = Mark(granted.claims[0].id, 99)
+    assert writing.write(ledger, [mark], [], WORKER, Spending({mark: [RELAY]}, lambda _now: TODAY)) == (set(), 0)
+    assert counted(ledger) == (None, 0)
+
+
+def test_what_waits_for_a_slow_destination_leaves_the_relay_to_others(ledger: Database) -> None:
+    rules = Rules(
+        (Way("relay", limits=Limits(per_minute=60)),), (Destination("QQ", QQ_DOMAINS, Limits(connections=1)),)
+    )
+    open_at(ledger, *["qq.example"] * 200, *["a.example"] * 5)
+    granted = claim(ledger, rules, stock={RELAY: AtHand(20, 0, 0), QQ: AtHand(20, 20, 0)})
+    assert len(granted.claims) == 3, "what cannot move takes no slots"
+    execute(ledger, "UPDATE deliveries SET state = 'queued', lease_id = NULL")
+    plain = Rules(PLAIN.ways, rules.destinations)
+    execute(ledger, "DELETE FROM leases")
+    assert Counter(domains(claim(ledger, plain, room=500)))["qq.example"] == AHEAD
+
+
+def test_the_smallest_slices_are_shared_too(ledger: Database, clock: Clock) -> None:
+    """A relay with a low rate gives one at a time: that is not always the first group's of the first issue."""
+    rules = limited(per_minute=6)
+    for total in (60, 61):
+        people = [candidate(n, group=list(GroupName)[n % 2]) for n in range(80)]
+        open_to(ledger, people, new_issue(total))
+    taken = Counter[tuple[int, str]]()
+    rng = random.Random(7)
+    for _each in range(40):
+        asks = [Ask(rules.ways[0], 500, 4)]
+        granted = claims.claim(ledger, lease_of(ledger), asks, rules, {}, day_of=lambda _now: TODAY, rng=rng)
+        taken.update((each.issue_id, each.group) for each in granted.claims)
+        clock.forward(11)
+    assert len(taken) == 4
+    assert min(taken.values()) >= 4
 
 
 # Connections
@@ -300,7 +370,7 @@ def test_a_claim_takes_as_long_beside_many_as_beside_few(ledger: Database) -> No
         open_at(ledger, *["qq.example"] * number, *["a.example"] * 5, total=total)
         execute(ledger, "UPDATE deliveries SET lane = 'QQ' WHERE address_key LIKE '%qq.example'")
         execute(ledger, "UPDATE issues SET state = 'paused' WHERE total_number <> :total", total=total)
-        execute(ledger, "UPDATE flows SET day_count = 0")
+        execute(ledger, "DELETE FROM leases")
         steps = 0
 
         def count() -> int:
@@ -407,10 +477,18 @@ def test_workers_that_claim_at_once_share_slots_rows_and_connections(postgres_ur
         rules = Rules((Way("relay", limits=limits),), with_qq(per_day=60).destinations)
         Clock(ledger)
         leases = [lease_of(ledger, 600) for _each in range(4)]
+
+        def worker(lease: int) -> list[Granted]:
+            got: list[Granted] = []
+            for _each in range(20):
+                mine = [each for granted in got for each in granted.claims]
+                stock = {RELAY: len(mine), QQ: sum(bool(each.lane) for each in mine)}
+                at_hand = {key: AtHand(count, count, count) for key, count in stock.items()}
+                got.append(claim(ledger, rules, lease, room=9, connections=1, stock=at_hand))
+            return got
+
         with ThreadPoolExecutor(4) as threads:
-            got = list(
-                threads.map(lambda number: claim(ledger, rules, leases[number % 4], room=9, connections=1), range(80))
-            )
+            got = [granted for mine in threads.map(worker, leases) for granted in mine]
         taken = [each.id for granted in got for each in granted.claims]
         slots = [
             first + spacing * number
@@ -420,7 +498,7 @@ def test_workers_that_claim_at_once_share_slots_rows_and_connections(postgres_ur
         ]
         assert len(taken) == len(set(taken)) == len(slots) == 200
         assert all(later - earlier >= 10_100 for earlier, later in pairwise(sorted(slots)))
-        assert sum(granted.allotments[QQ].quota or 0 for granted in got) <= 60
+        assert sum(bool(each.lane) for granted in got for each in granted.claims) <= 60
         assert all_rows(ledger, "SELECT sum(connections) FROM grants WHERE kind = 'relay'") <= [(3,)]
 
 
@@ -435,12 +513,12 @@ def test_a_flow_that_is_slowed_down_gets_nothing_then_one_until_it_is_eased(ledg
     clock.forward(20)
     granted = claim(ledger)
     assert domains(granted) == ["a.example"]
-    assert granted.allotments[key] == Allotment(None, None, None, None, 40 * SECOND, False)
+    assert granted.allotments[key] == Allotment(0, None, None, LATE, 40 * SECOND, False)
     clock.forward(40)
     granted = claim(ledger)
     assert domains(granted) == ["qq.example"]
     assert granted.allotments[key].held == 0
-    assert claim(ledger, stock={key: (1, 0)}).claims == []
+    assert claim(ledger, stock={key: AtHand(1, 1, 0)}).claims == []
     assert flows.ease(ledger, key)
     assert len(claim(ledger).claims) == 8
     assert claim(ledger).allotments == {}
@@ -467,9 +545,9 @@ def test_more_of_the_same_while_it_is_held_changes_nothing(ledger: Database, clo
 def test_held_relay_gives_no_slots_for_its_stock(ledger: Database, clock: Clock) -> None:
     open_small(ledger, 5)
     flows.slow(ledger, RELAY, first=60, most=3600, **SAID)
-    granted = claim(ledger, limited(per_minute=60, connections=2), stock={RELAY: (2, 0)})
+    granted = claim(ledger, limited(per_minute=60, connections=2), stock={RELAY: AtHand(2, 2, 0)})
     assert granted.claims == []
-    assert granted.allotments[RELAY] == Allotment(0, None, (0, 1_010_000, 0), None, 60 * SECOND, False)
+    assert granted.allotments[RELAY] == Allotment(0, None, (0, 1_010_000, 0), LATE, 60 * SECOND, False)
 
 
 # Blocks

@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from distributor.delivery.ledger import claims
-from distributor.delivery.ledger.allotments import Ask
+from distributor.delivery.ledger.allotments import Ask, AtHand
 from distributor.delivery.ledger.database import Database
-from distributor.delivery.model.flow import GRACE, MINUTE, FlowKey, FlowKind, Limits, Rules, Way
+from distributor.delivery.model.flow import LATE, MINUTE, FlowKey, FlowKind, Limits, Rules, Way
 from tests import ledgers
-from tests.ledgers import TODAY, execute, open_small
+from tests.ledgers import execute, open_small, today
 
 SECOND = 1_000_000
 ROWS = 1_500
@@ -46,10 +46,10 @@ class Worker:
             slot = self.slots.popleft()
             if self.stock:
                 self.stock -= 1
-                sent.append(slot + self.random.randrange(GRACE))
+                sent.append(slot + self.random.randrange(LATE))
         granted = claims.claim(
             self.database, self.lease, [Ask(self.rules.ways[0], 100, 4)], self.rules,
-            {RELAY: (self.stock, len(self.slots))}, today=TODAY,
+            {RELAY: AtHand(self.stock, self.stock, len(self.slots))}, day_of=today,
         )  # fmt: skip
         self.stock += len(granted.claims)
         first, spacing, count = granted.allotments[RELAY].slots or (0, 0, 0)

@@ -28,7 +28,7 @@ class Written:
         self.gate.set()
 
     def __call__(
-        self, _database: Any, marks: Sequence[Mark], results: Sequence[Result], actor: Any
+        self, _database: Any, marks: Sequence[Mark], results: Sequence[Result], actor: Any, spending: object = None
     ) -> tuple[set[Mark], int]:
         assert actor == WORKER
         assert self.gate.wait(10)
@@ -51,7 +51,7 @@ def word(identity: int) -> Result:
 
 
 def journal_of(company: int = 1) -> Journal:
-    return Journal(None, WORKER, lambda: company)  # type: ignore[arg-type]
+    return Journal(None, WORKER, lambda: company, ledgers.today)  # type: ignore[arg-type]
 
 
 async def ended(journal: Journal, running: "asyncio.Task[None]") -> None:
@@ -100,9 +100,7 @@ async def test_what_gathers_during_a_commit_shares_the_next(written: Written) ->
     await ended(journal, running)
 
 
-async def test_a_commit_waits_for_the_marks_of_all_sessions(
-    written: Written, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_commit_waits_for_the_marks_of_all_sessions(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal_module, "GATHER", 3600)
     journal = journal_of(company=3)
     running = asyncio.create_task(journal.run())

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distributor.delivery.engine.pacing import SECOND, USABLE, Gate, Gates
+from distributor.delivery.engine.pacing import MARGIN, SECOND, Gate, Gates
 from distributor.delivery.engine.stock import Stock
 from distributor.delivery.ledger.allotments import Allotment
 from distributor.delivery.ledger.claims import Claim
-from distributor.delivery.model.flow import GRACE, FlowKey, FlowKind
+from distributor.delivery.model.flow import LATE, FlowKey, FlowKind
 
 QQ = FlowKey(FlowKind.DESTINATION, "QQ")
 RELAY = FlowKey(FlowKind.RELAY, "relay")
@@ -18,14 +18,14 @@ RELAY = FlowKey(FlowKind.RELAY, "relay")
 
 def allotment(
     *, connections: int | None = None, per_connection: int | None = None,
-    slots: tuple[int, int, int] | None = None, quota: int | None = None, held: int = 0, blocked: bool = False,
+    slots: tuple[int, int, int] | None = None, late: int = LATE, held: int = 0, blocked: bool = False,
 ) -> Allotment:  # fmt: skip
-    return Allotment(connections, per_connection, slots, quota, held, blocked)
+    return Allotment(connections, per_connection, slots, late, held, blocked)
 
 
 def gate(given_: Allotment, now: float = 0.0) -> Gate:
     made = Gate()
-    made.grant(given_, now)
+    made.grant(given_, now, now)
     return made
 
 
@@ -53,8 +53,6 @@ def test_before_anything_was_granted_nothing_passes() -> None:
         (allotment(), 5.0),
         (allotment(blocked=True), math.inf),
         (allotment(held=1), math.inf),
-        (allotment(quota=0), math.inf),
-        (allotment(quota=1), 5.0),
         (allotment(connections=0), math.inf),
         (allotment(connections=1), 5.0),
         (allotment(slots=slots(0, 1, 1)), 5.0),
@@ -66,8 +64,28 @@ def test_it_opens_when_all_that_limits_it_allows(given_: Allotment, opens: float
     assert gate(given_, 5.0).opens_at(5.0) == opens
 
 
-def test_half_of_the_grace_is_left_for_what_comes_after_waking() -> None:
-    assert GRACE / SECOND / 2 == USABLE
+USABLE = LATE / SECOND - MARGIN
+
+
+def test_half_of_what_a_slot_may_be_late_is_left_for_the_way_to_the_relay() -> None:
+    assert LATE / SECOND / 2 == MARGIN
+
+
+def test_a_slot_that_may_be_later_is_usable_for_longer() -> None:
+    one = gate(allotment(slots=slots(0, 1, 1), late=LATE + 2 * SECOND))
+    assert one.opens_at(2.0 + USABLE) == 2.0 + USABLE
+    assert one.opens_at(2.01 + USABLE) == math.inf
+
+
+def test_a_late_answer_makes_no_slot_later() -> None:
+    """Nobody knows when the ledger looked at its clock: no later than its answer, no earlier than it was asked."""
+    one = Gate()
+    one.grant(allotment(slots=slots(0, 1, 2)), 0.0, USABLE + 0.1)
+    assert one.opens_at(USABLE + 0.1) == pytest.approx(USABLE + 1.1)
+    one = Gate()
+    one.grant(allotment(slots=slots(0, 1, 1)), 0.0, 0.1)
+    assert (one.opens_at(0.1), one.opens_at(USABLE)) == (0.1, USABLE)
+    assert one.opens_at(USABLE + 0.01) == math.inf
 
 
 def test_a_slot_that_was_missed_is_lost() -> None:
@@ -78,21 +96,15 @@ def test_a_slot_that_was_missed_is_lost() -> None:
 
 
 def test_what_was_granted_is_kept_with_what_is_granted_next() -> None:
-    one = gate(allotment(slots=slots(1, 1, 2), quota=2))
-    one.grant(allotment(slots=slots(2.5, 1, 1), quota=3), 0.5)
-    assert (one.unspent(0.5), one.quota) == (3, 5)
+    one = gate(allotment(slots=slots(1, 1, 2)))
+    one.grant(allotment(slots=slots(2.5, 1, 1)), 0.5, 0.5)
+    assert one.unspent(0.5) == 3
 
 
 def test_a_limit_that_is_taken_away_limits_no_more() -> None:
-    one = gate(allotment(slots=slots(9, 1, 1), quota=0, connections=0))
-    one.grant(allotment(), 0.0)
+    one = gate(allotment(slots=slots(9, 1, 1), connections=0))
+    one.grant(allotment(), 0.0, 0.0)
     assert (one.opens_at(0.0), one.paced) == (0.0, False)
-
-
-def test_quota_that_nothing_in_stock_needs_is_given_back_once() -> None:
-    one = gate(allotment(quota=5))
-    assert (one.surplus(3), one.surplus(3), one.quota) == (2, 0, 3)
-    assert gate(allotment()).surplus(0) == 0
 
 
 @pytest.mark.parametrize(
@@ -101,7 +113,6 @@ def test_quota_that_nothing_in_stock_needs_is_given_back_once() -> None:
         (allotment(slots=slots(30, 60, 0)), True),
         (allotment(slots=slots(90, 60, 0)), False),
         (allotment(slots=slots(0, 60, 0)), False),
-        (allotment(slots=slots(30, 60, 0), quota=0), False),
         (allotment(slots=slots(30, 60, 0), blocked=True), False),
         (allotment(), False),
     ],
@@ -112,18 +123,18 @@ def test_who_waits_for_a_slot_that_comes_soon_is_not_idle(given_: Allotment, wai
 
 @given(
     first=st.floats(0, 3), spacing=st.floats(0.001, 2), count=st.integers(0, 40),
-    quota=st.none() | st.integers(0, 40), waits=st.lists(st.floats(0, 0.5), max_size=80),
+    waits=st.lists(st.floats(0, 0.5), max_size=80),
 )  # fmt: skip
 def test_no_more_pass_than_were_granted_and_none_before_or_long_after_its_slot(
-    first: float, spacing: float, count: int, quota: int | None, waits: list[float]
+    first: float, spacing: float, count: int, waits: list[float]
 ) -> None:
-    one, now, passed = gate(allotment(slots=slots(first, spacing, count), quota=quota)), 0.0, []
+    one, now, passed = gate(allotment(slots=slots(first, spacing, count))), 0.0, []
     for wait in waits:
         now += wait
         if one.opens_at(now) <= now:
             one.enter(now)
             passed.append(now)
-    assert len(passed) <= min(count, count if quota is None else quota)
+    assert len(passed) <= count
     times = [round(first * SECOND) / SECOND + number * round(spacing * SECOND) / SECOND for number in range(count)]
     for at in passed:
         mine = next(time for time in times if at <= time + USABLE + 1e-6)
@@ -131,11 +142,11 @@ def test_no_more_pass_than_were_granted_and_none_before_or_long_after_its_slot(
         assert mine <= at + 1e-6
 
 
-@given(st.integers(0, 9), st.integers(0, 9), st.integers(0, 9), st.floats(0, 9))
-def test_passable_is_what_can_pass_until_then(connections: int, quota: int, count: int, until: float) -> None:
-    one = gate(allotment(connections=connections, quota=quota, slots=slots(0, 1, count)))
+@given(st.integers(0, 9), st.integers(0, 9), st.floats(0, 9))
+def test_passable_is_what_can_pass_until_then(connections: int, count: int, until: float) -> None:
+    one = gate(allotment(connections=connections, slots=slots(0, 1, count)))
     due = sum(number <= until for number in range(count))
-    assert one.passable(0.0, until) == min(connections, quota, due)
+    assert one.passable(0.0, until) == min(connections, due)
 
 
 # Gates and stock
@@ -144,7 +155,7 @@ def test_passable_is_what_can_pass_until_then(connections: int, quota: int, coun
 def gated(**flows: Allotment) -> Gates:
     gates = Gates()
     keys = {"relay": RELAY, "qq": QQ}
-    gates.grant({keys[name]: given_ for name, given_ in flows.items()}, {}, 0.0)
+    gates.grant({keys[name]: given_ for name, given_ in flows.items()}, {}, 0.0, 0.0)
     return gates
 
 
@@ -175,7 +186,7 @@ def test_a_destination_that_is_shut_keeps_nobody_else_waiting() -> None:
 
 
 def test_a_relay_that_is_shut_keeps_all_waiting() -> None:
-    assert taken(stocked(gated(relay=allotment(quota=0)), claim(1), claim(2, "QQ"))) == []
+    assert taken(stocked(gated(relay=allotment(connections=0)), claim(1), claim(2, "QQ"))) == []
 
 
 def test_both_gates_must_be_open_and_each_loses_a_slot() -> None:
@@ -189,7 +200,7 @@ def test_both_gates_must_be_open_and_each_loses_a_slot() -> None:
 
 def test_lanes_take_turns() -> None:
     stock = stocked(Gates(), claim(1), claim(2), claim(3, "QQ"), claim(4, "QQ"))
-    stock.gates.grant({QQ: allotment(connections=9)}, {}, 0.0)
+    stock.gates.grant({QQ: allotment(connections=9)}, {}, 0.0, 0.0)
     assert taken(stock) == [1, 3, 2, 4]
 
 
@@ -204,28 +215,31 @@ def test_no_more_are_on_their_way_than_a_destination_takes_at_once() -> None:
     first = stock.take(0.0)
     assert first is not None
     assert taken(stock) == [2]
-    assert gates.leave(first, unused=False), "another may go now"
+    assert gates.leave(first), "another may go now"
     assert taken(stock) == [3]
 
 
 def test_what_was_on_its_way_before_there_was_a_gate_is_counted() -> None:
     gates = Gates()
-    gates.grant({QQ: allotment(connections=1)}, {"QQ": 1}, 0.0)
+    gates.grant({QQ: allotment(connections=1)}, {"QQ": 1}, 0.0, 0.0)
     stock = stocked(gates, claim(2, "QQ"))
     assert taken(stock) == []
-    assert gates.leave(claim(1, "QQ"), unused=False)
+    assert gates.leave(claim(1, "QQ"))
     assert taken(stock) == [2]
 
 
-def test_what_was_not_tried_uses_no_quota_and_comes_first_again() -> None:
-    gates = gated(relay=allotment(quota=1))
-    stock = stocked(gates, claim(1), claim(2))
+def test_what_was_not_tried_comes_first_again() -> None:
+    stock = stocked(gated(relay=allotment()), claim(1), claim(2))
     one = stock.take(0.0)
     assert one is not None
-    assert taken(stock) == []
-    gates.leave(one, unused=True)
     stock.put_back(one)
-    assert taken(stock) == [1]
+    assert taken(stock) == [1, 2]
+
+
+def test_what_waits_for_a_slow_destination_is_not_about_to_move() -> None:
+    gates = gated(relay=allotment(slots=slots(0, 1, 9)), qq=allotment(connections=1))
+    stock = stocked(gates, *(claim(number, "QQ") for number in range(1, 6)), claim(6))
+    assert (stock.movable(0.0, 9.0), stock.near(0.0, 0.5), stock.has("QQ"), stock.has("other")) == (2, 1, True, False)
 
 
 def test_what_is_dropped_is_told_and_the_rest_keeps_its_order() -> None:
@@ -237,5 +251,5 @@ def test_what_is_dropped_is_told_and_the_rest_keeps_its_order() -> None:
 def test_a_gate_that_is_told_of_no_more_is_gone() -> None:
     gates = gated(relay=allotment(), qq=allotment(blocked=True))
     assert [key for key, _gate in gates] == [RELAY, QQ]
-    gates.grant({}, {}, 0.0)
+    gates.grant({}, {}, 0.0, 0.0)
     assert (gates.any, list(gates)) == (False, [])

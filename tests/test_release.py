@@ -234,7 +234,9 @@ def test_the_letters_that_were_refused_themselves_go_at_once_too(site: Site, led
     site.setting(RELAY=NOWHERE, FROM="office@sender.example")
     ledgers.open_small(ledger)
     _lease, (claim,) = ledgers.claimed(ledger, 1)
-    ledgers.record(ledger, ledgers.result(claim, Event.DEFER, reason="relay-blocklisted", wait=3600_000_000))
+    ledgers.record(
+        ledger, ledgers.result(claim, Event.DEFER, reason=SPF["reason"], relay=SPF["relay"], wait=3600_000_000)
+    )
     block(ledger, RELAY)
     assert "`distributor release` lists it and lets it go." in site.run("report", "60").out
     assert "3 letters wait" in site.run("release").out

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import datetime as dt
 import logging
 import math
 import signal
@@ -254,7 +253,7 @@ def make_engine(site: Site, channels: Channels) -> Engine:
     settings = site.settings
     return Engine(
         site.ledger, channels, site.rules, actor=worker(), connections=settings.connections,
-        policy=retry_policy(settings), today=lambda: dt.datetime.now(settings.timezone).date().isoformat(),
+        policy=retry_policy(settings), day_of=settings.day_of,
     )  # fmt: skip
 
 

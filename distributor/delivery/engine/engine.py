@@ -13,6 +13,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -21,12 +22,13 @@ from distributor.delivery.engine.journal import Journal
 from distributor.delivery.engine.judge import RetryPolicy, judge
 from distributor.delivery.engine.letters import Letters
 from distributor.delivery.engine.line import Hand, Line
-from distributor.delivery.engine.pacing import Gates
-from distributor.delivery.ledger import claims, flows, sweeping
+from distributor.delivery.engine.pacing import SECOND, Gates
+from distributor.delivery.ledger import claims, sweeping
+from distributor.delivery.ledger.allotments import HORIZON, AtHand
 from distributor.delivery.ledger.claims import Claim
 from distributor.delivery.ledger.database import Database
 from distributor.delivery.model.channel import Channel, Reply
-from distributor.delivery.model.flow import FlowKey, Rules, Way
+from distributor.delivery.model.flow import FlowKey, FlowKind, Rules, Way
 from distributor.delivery.model.records import Actor
 from distributor.delivery.model.replies import Effect, Outcome, Verdict, classify, provider_of
 from distributor.errors import DistributorError, LedgerError
@@ -46,18 +48,18 @@ SOON = 60.0
 class Engine:
     """One worker. Make it, ``await run(...)``; ``stop`` may be set from a signal handler of the same loop.
 
-    *channels* has one for each way of *rules*; *connections* is how many are kept to each relay at most; *today* gives
-    the date by which quotas are counted.
+    *channels* has one for each way of *rules*; *connections* is how many are kept to each relay at most; *day_of* gives
+    the date by which quotas are counted, of the ledger's µs since 1970.
     """
 
     def __init__(  # noqa: PLR0913  all that it works with
         self, database: Database, channels: Sequence[tuple[Way, Channel]], rules: Rules,
-        *, actor: Actor, connections: int, policy: RetryPolicy, today: Callable[[], str],
+        *, actor: Actor, connections: int, policy: RetryPolicy, day_of: Callable[[int], str],
     ) -> None:  # fmt: skip
         self.rules = rules
         self.policy = policy
-        self.today = today
-        self.journal = Journal(database, actor, self._sessions)
+        self.day_of = day_of
+        self.journal = Journal(database, actor, self._sessions, day_of)
         self.stop = asyncio.Event()
         self.changed = asyncio.Event()
         self.letters = Letters()
@@ -67,8 +69,8 @@ class Engine:
             for way, channel in channels
         }
         self.effects = Effects(self.journal, rules, policy, self._drop)
+        self._limited = rules.with_quota()
         self._lease = 0
-        self._day = ""
         # The ledger may hold claims for us that we do not have: an answer was lost, or we dropped some.
         self._unknown = False
 
@@ -139,7 +141,7 @@ class Engine:
 
     async def _restock(self) -> None:
         try:
-            self._turn_the_day()
+            self._spare_stalled()
             await self._return_unknown()
             await self._hasten_put_off()
             await self._claim()
@@ -149,15 +151,6 @@ class Engine:
             for line in self.lines.values():
                 line.put_off = True
 
-    def _turn_the_day(self) -> None:
-        """What was granted of yesterday's quota is not for today."""
-        day, self._day = self._day, self.today()
-        if day not in {"", self._day}:
-            limited = {key for key, gate in self.gates if gate.quota is not None}
-            for key, gate in self.gates:
-                gate.quota = 0 if key in limited else None  # not to be given back either: that would be today's
-            self._drop(lambda claim: any(key in limited for key, _gate in self.gates.of(claim)))
-
     async def _return_unknown(self) -> None:
         """Give back what the ledger may hold for us and we do not have."""
         if not self._unknown:
@@ -165,13 +158,12 @@ class Engine:
         self._unknown = False
         keep = [*(claim.id for claim in self._claims()), *self.journal.unwritten()]
         await self.journal.do(claims.release, self._lease, keep)
-        await self._return_quota()
 
-    async def _return_quota(self) -> None:
-        stock = self._count(claim for line in self.lines.values() for claim in line.stock)
-        unused = {key: extra for key, gate in self.gates if (extra := gate.surplus(stock[key]))}
-        if unused:
-            await self.journal.do(flows.give_back_quota, unused, day=self._day)
+    def _spare_stalled(self) -> None:
+        """Give what waits behind letters that get no answer to the relays that may carry it too."""
+        for line in self.lines.values():
+            if line.is_stalled(monotonic()) and line.stock.drop(partial(_may_carry, self._others(line))):
+                self._unknown = True
 
     async def _hasten_put_off(self) -> None:
         """A relay is there: what was put off for want of a connection to it need not wait for its time."""
@@ -181,18 +173,18 @@ class Engine:
                 await self.journal.do(sweeping.hasten_unconnected)
 
     async def _claim(self) -> None:
-        now = monotonic()
-        asks = [line.ask(now, spared=bool(self._others(line))) for line in self.lines.values()]
+        asked = monotonic()
+        asks = [line.ask(asked, spared=bool(self._others(line))) for line in self.lines.values()]
         if not (self.gates.any or any(ask.room for ask in asks)):
             return
         granted = await self.journal.do(
-            claims.claim, self._lease, asks, self.rules, self._at_hand(now), today=self._day
+            claims.claim, self._lease, asks, self.rules, self._at_hand(asked), day_of=self.day_of
         )
         granted_at = monotonic()
         claimed = [self._in_lane(claim) for claim in granted.claims]
         await self.letters.load(self.journal, [*self._claims(), *claimed])
         on_the_way = Counter(claim.lane for line in self.lines.values() for claim in line.in_hand())
-        self.gates.grant(granted.allotments, on_the_way, granted_at)
+        self.gates.grant(granted.allotments, on_the_way, asked, granted_at)
         for line in self.lines.values():
             line.stock.add(claim for claim in claimed if claim.relay == line.way.name)
         if claimed:
@@ -203,13 +195,19 @@ class Engine:
         name = self.rules.destination_of(claim.lane) if claim.lane else ""
         return claim if name == claim.lane else replace(claim, lane=name)
 
-    def _at_hand(self, now: float) -> Mapping[FlowKey, tuple[int, int]]:
-        """Of each flow with a gate: the deliveries in stock and hand, and the slots that they have or had."""
+    def _at_hand(self, now: float) -> Mapping[FlowKey, AtHand]:
+        """What there is of each flow that has a gate."""
         if not self.gates.any:
             return {}
         stock = self._count(claim for line in self.lines.values() for claim in line.stock)
         hands = self._count(claim for line in self.lines.values() for claim in line.in_hand())
-        return {key: (stock[key] + hands[key], gate.unspent(now) + hands[key]) for key, gate in self.gates}
+        movable = {line.way.flow: line.stock.movable(now, now + HORIZON / SECOND) for line in self.lines.values()}
+        return {
+            key: AtHand(
+                stock[key] + hands[key], movable.get(key, stock[key]) + hands[key], gate.unspent(now) + hands[key]
+            )
+            for key, gate in self.gates
+        }
 
     def _count(self, found: Iterable[Claim]) -> Counter[FlowKey]:
         """How many of *found* keep to each flow that has a gate."""
@@ -233,7 +231,7 @@ class Engine:
         others = self._others(line)
         # Whatever it says to a session, it says of no letter: none of them fails for it.
         verdict = replace(self.verdict(reply, ""), outcome=Outcome.DEFER)
-        spared = line.stock.drop(lambda claim: any(_carries(way, claim) for way in others))
+        spared = line.stock.drop(partial(_may_carry, others))
         if spared and verdict.effect is Effect.BLOCK:
             # Who knocks again and again with a login that is refused is locked out. What only this relay may carry
             # waits for it, and no issue is paused: the others go on.
@@ -242,7 +240,7 @@ class Engine:
             line.put_off = True
             for claim in line.stock.drop(lambda _claim: True):
                 self.record(claim, reply, verdict)
-        self._unknown = True  # what the others carry, and quota that was not used, goes back
+        self._unknown = True  # what the others carry goes back
 
     def verdict(self, reply: Reply, address: str) -> Verdict:
         """What *reply* means, said to *address* ("" for the whole session)."""
@@ -261,6 +259,16 @@ class Engine:
                 if gate.on_trial:
                     gate.on_trial = False
                     self.effects.ease(key)
+
+    def quotas(self, claim: Claim) -> Sequence[FlowKey]:
+        """The flows of *claim* that have a quota."""
+        if not self._limited:
+            return ()
+        return [
+            key
+            for key in (FlowKey(FlowKind.RELAY, claim.relay), FlowKey(FlowKind.DESTINATION, claim.lane))
+            if key in self._limited
+        ]
 
     def forget(self, issue_id: int) -> None:
         """Drop the issue's claims from stock: they are not to be sent, or ours no more."""
@@ -307,11 +315,10 @@ class Engine:
     async def _end_lease(self) -> None:
         with contextlib.suppress(DistributorError):
             await self.journal.do(claims.end_lease, self._lease)
-            await self._return_quota()
 
 
-def _carries(way: Way, claim: Claim) -> bool:
-    return way.carries(claim.group, claim.sender.rpartition("@")[2])
+def _may_carry(ways: Iterable[Way], claim: Claim) -> bool:
+    return any(way.carries(claim.group, claim.sender.rpartition("@")[2]) for way in ways)
 
 
 async def _within(seconds: float, *tasks: "asyncio.Task[None]") -> bool:

@@ -8,7 +8,7 @@ a commit that fails is repeated until it succeeds or the engine is told to give 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from queue import SimpleQueue
 from threading import Thread
@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 
 from distributor.delivery.ledger import writing
 from distributor.delivery.ledger.database import Database
-from distributor.delivery.ledger.writing import Mark, Result
+from distributor.delivery.ledger.writing import Mark, Result, Spending
+from distributor.delivery.model.flow import FlowKey
 from distributor.delivery.model.records import Actor
 from distributor.errors import LedgerError
 
@@ -32,15 +33,19 @@ LAST_TRANSACTION = 1.0
 class Journal:
     """The engine's only way to the ledger: one thread, one transaction at a time.
 
-    *company* tells how many marks may come together: one from each session.
+    *company* tells how many marks may come together: one from each session; *day_of* the date of the ledger's µs.
     """
 
-    def __init__(self, database: Database, actor: Actor, company: Callable[[], int]) -> None:
+    def __init__(
+        self, database: Database, actor: Actor, company: Callable[[], int], day_of: Callable[[int], str]
+    ) -> None:
         self.database = database
         self.actor = actor
         self.company = company
+        self.day_of = day_of
         self._thread = _LedgerThread()
         self._marks: list[tuple[Mark, asyncio.Future[bool]]] = []
+        self._quotas: dict[Mark, Sequence[FlowKey]] = {}
         self._results: list[Result] = []
         self._being_written: list[Result] = []
         self._ready = asyncio.Event()
@@ -52,10 +57,12 @@ class Journal:
         """Run one of the ledger's functions in the journal's thread."""
         return await asyncio.wrap_future(self._thread.submit(lambda: function(self.database, *arguments, **options)))
 
-    def mark(self, mark: Mark) -> asyncio.Future[bool]:
-        """True once the mark is durable; False: the delivery is ours no more."""
+    def mark(self, mark: Mark, quotas: Sequence[FlowKey] = ()) -> asyncio.Future[bool]:
+        """True once the mark is durable, and counted for *quotas*; False: the delivery is ours no more."""
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._marks.append((mark, future))
+        if quotas:
+            self._quotas[mark] = quotas
         self._ready.set()
         if len(self._marks) >= self.company():
             self._complete.set()
@@ -107,9 +114,11 @@ class Journal:
 
     async def _commit(self) -> None:
         marks, self._marks = self._marks, []
+        spending = Spending(self._quotas, self.day_of) if self._quotas else None
+        self._quotas = {}
         self._being_written, self._results = self._results, []
         self._writing = True
-        accepted, refused = await self._write([mark for mark, _future in marks], self._being_written)
+        accepted, refused = await self._write([mark for mark, _future in marks], self._being_written, spending)
         self._writing, self._being_written = False, []
         if refused:
             log.warning("%d results came too late: their deliveries had been moved on", refused)
@@ -117,10 +126,12 @@ class Journal:
             if not future.done():
                 future.set_result(mark in accepted)
 
-    async def _write(self, marks: list[Mark], results: list[Result]) -> tuple[set[Mark], int]:
+    async def _write(
+        self, marks: list[Mark], results: list[Result], spending: Spending | None
+    ) -> tuple[set[Mark], int]:
         while True:
             try:
-                return await self.do(writing.write, marks, results, actor=self.actor)
+                return await self.do(writing.write, marks, results, actor=self.actor, spending=spending)
             except LedgerError as error:
                 log.error("%s", error)
                 await asyncio.sleep(REPEAT_AFTER)

@@ -6,7 +6,7 @@ from distributor.delivery.ledger.claims import Claim
 from distributor.delivery.ledger.writing import Result
 from distributor.delivery.model.channel import Reply
 from distributor.delivery.model.replies import Effect, Outcome, Scope, Verdict, decides
-from distributor.delivery.model.retry import SECOND, next_attempt
+from distributor.delivery.model.retry import next_attempt
 from distributor.delivery.model.states import Event
 
 TOO_OLD = "too-old"
@@ -33,8 +33,8 @@ def judge(claim: Claim, reply: Reply, verdict: Verdict, policy: RetryPolicy, jit
     if verdict.outcome is Outcome.SENT:
         return _result(claim, reply, Event.ACCEPTED, verdict.reason)
     if verdict.outcome is Outcome.DEFER and is_blocking(verdict):
-        # However old it is. By then its flow is blocked, and whoever releases that lets it go at once.
-        return _result(claim, reply, Event.DEFER, verdict.reason, policy.first * SECOND)
+        # Due, so that it never is too old: its flow keeps it until a person releases that, or another relay takes it.
+        return _result(claim, reply, Event.DEFER, verdict.reason, 0)
     if verdict.outcome is Outcome.DEFER:
         return _deferred(claim, reply, verdict, policy, jitter)
     return _result(claim, reply, Event.REFUSE, verdict.reason)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from time import monotonic
 from typing import Protocol
 
@@ -16,13 +16,16 @@ from distributor.delivery.ledger.allotments import Ask
 from distributor.delivery.ledger.claims import Claim
 from distributor.delivery.ledger.writing import Mark
 from distributor.delivery.model.channel import Channel, Parcel, Phase, Reply, SessionError
-from distributor.delivery.model.flow import Way
+from distributor.delivery.model.flow import FlowKey, Way
 from distributor.delivery.model.replies import Effect, Outcome, Scope, Verdict
 
 log = logging.getLogger(__name__)
 
 # Sessions are opened so many seconds before there is something for them to do.
 AHEAD = 2.0
+# A relay that answers nothing for so many seconds, while all that it may have is under way, is not waited for by what
+# others may carry. (The letters under way are: RFC 5321 4.5.3.2 says how long.)
+STALLED = 20.0
 _NOT_MADE = Verdict(Outcome.FAIL_MESSAGE, Effect.NONE, Scope.RECIPIENT, "not-made")
 
 
@@ -44,6 +47,9 @@ class Owner(Protocol):
     def record(self, claim: Claim, reply: Reply, verdict: Verdict) -> None:
         """Have the result of *claim* written, and what it means for others."""
 
+    def quotas(self, claim: Claim) -> Sequence[FlowKey]:
+        """The flows of *claim* that have a quota."""
+
     def forget(self, issue_id: int) -> None:
         """Drop the issue's claims from stock."""
 
@@ -64,6 +70,7 @@ class Line:
         self.reach = Reach()
         self.stock = Stock(way.name, owner.gates)
         self.hands: dict[asyncio.Task[None], Hand] = {}
+        self.moved_at = monotonic()
         # The ledger may hold what was put off only because no connection could be had, by us or by others before us.
         self.put_off = True
 
@@ -76,7 +83,13 @@ class Line:
     def is_up(self) -> bool:
         """Whether letters may go by it, and would, as far as is known here."""
         gate = self.owner.gates.relays.get(self.way.name)
-        return (self.is_open or not self.reach.back_off) and (gate is None or not gate.is_shut)
+        is_there = (self.is_open or not self.reach.back_off) and not self.is_stalled(monotonic())
+        return is_there and (gate is None or not gate.is_shut)
+
+    def is_stalled(self, now: float) -> bool:
+        """Whether all its sessions wait for an answer, and there has been none for too long."""
+        busy = bool(self.hands) and all(hand.parcels for hand in self.hands.values())
+        return busy and now - self.moved_at > STALLED
 
     def is_away(self, now: float) -> bool:
         """Whether the relay could not be reached, and it is too early to try again."""
@@ -94,6 +107,8 @@ class Line:
         room = max(0, self.slice - len(self.stock.main)) if gated else self.slice
         if not gated and len(self.stock) > self.slice // 2:
             room = 0
+        if spared and self.is_stalled(now):
+            return Ask(self.way, 0, 0)
         if spared and self.reach.back_off:
             room = min(room, self.most)
         return Ask(self.way, room, max(self.most, len(self.hands)))
@@ -135,27 +150,28 @@ class Line:
     def next_parcel(self, *, behind: bool) -> tuple[Claim, Parcel] | None:
         """The next of the stock that may go, with its message."""
         while not self.owner.stop.is_set() and (claim := self.stock.take(monotonic(), behind=behind)) is not None:
-            if len(self.stock.main) == self.slice // 2:
+            if len(self.stock.main) == self.slice // 2 or not self.stock.has(claim.lane):
                 self.owner.changed.set()
             try:
                 return claim, self.owner.letters.parcel(claim)
             except (ValueError, TypeError, KeyError) as error:
                 # No session may break for it: another letter may be on its way there, and would be in doubt.
                 log.error("delivery %d: the letter cannot be made", claim.id, exc_info=error)
-                self.passed(claim, unused=True)
+                self.passed(claim)
                 self.owner.record(claim, Reply(Phase.MAIL, None, None, str(error)), _NOT_MADE)
         if not self.stock.main:
             self.owner.changed.set()
         return None
 
-    def passed(self, claim: Claim, *, unused: bool = False) -> None:
-        """*claim* is on its way no more. *unused*: it was not tried."""
-        if self.owner.gates.any and self.owner.gates.leave(claim, unused=unused):
+    def passed(self, claim: Claim) -> None:
+        """*claim* is on its way no more."""
+        self.moved_at = monotonic()
+        if self.owner.gates.any and self.owner.gates.leave(claim):
             self.owner.wake()
 
     def return_to_stock(self, claim: Claim) -> None:
         """*claim* was not tried; another session may take it."""
-        self.passed(claim, unused=True)
+        self.passed(claim)
         self.stock.put_back(claim)
         self.owner.wake()
         self.owner.changed.set()
@@ -209,12 +225,12 @@ class Hand:
 
     async def mark(self, parcel: Parcel) -> bool:
         mark = _mark_of(parcel)
-        if await self.line.owner.journal.mark(mark):
+        if await self.line.owner.journal.mark(mark, self.line.owner.quotas(self.parcels[mark])):
             self.marked.add(mark)
             return True
         # Paused, cancelled or taken back: the rest of its issue may be no more ours than this.
         claim = self.parcels.pop(mark)
-        self.line.passed(claim, unused=True)
+        self.line.passed(claim)
         self.line.owner.forget(claim.issue_id)
         return False
 

@@ -79,11 +79,18 @@ class Stock:
 
     def near(self, now: float, until: float) -> float:
         """How many may go from *now* until *until*."""
-        if not self.gates.any:
-            return len(self)
         relay = self.gates.relays.get(self.relay)
-        count = 0.0
+        count = self.movable(now, until)
+        return count if relay is None else min(count, relay.passable(now, until))
+
+    def movable(self, now: float, until: float) -> int:
+        """How many may go from *now* until *until* as far as their destinations let them."""
+        count = 0
         for lane, claims in self._lanes.items():
             gate = self.gates.destinations.get(lane)
-            count += len(claims) if gate is None else min(len(claims), gate.passable(now, until))
-        return count if relay is None else min(count, relay.passable(now, until))
+            count += len(claims) if gate is None else int(min(len(claims), gate.passable(now, until)))
+        return count
+
+    def has(self, lane: str) -> bool:
+        """Whether anything waits in *lane*."""
+        return bool(self._lanes.get(lane))

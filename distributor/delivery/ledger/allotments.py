@@ -1,6 +1,7 @@
 """What each flow allows a process in one claim, and what the claim used of it. All workers share it by this alone."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -10,10 +11,13 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from distributor.delivery.ledger.database import Database
 from distributor.delivery.ledger.schema import flows, grants, leases
-from distributor.delivery.model.flow import GRACE, FlowKey, FlowKind, Limits, Rules, Way
+from distributor.delivery.model.flow import LATE, FlowKey, FlowKind, Limits, Rules, Way
 
 # Slots are granted so far ahead, µs: more than a worker needs between two claims, less than anybody would miss.
 HORIZON = 3_000_000
+# Deliveries at hand for each letter that may be on its way to a destination at once: enough for the fast, and what
+# waits for a slow one is left to others.
+AHEAD = 50
 _UNBOUNDED = 1 << 60
 
 
@@ -27,18 +31,29 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class AtHand:
+    """What a process has of a flow: *rows* in stock or on their way, how many of them can go soon as far as other flows
+    let them, and the *slots* that it can still use or is using.
+    """
+
+    rows: int = 0
+    movable: int = 0
+    slots: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Allotment:
     """What one flow allows a process now; None: no such limit.
 
     *connections* at once, *per_connection* messages, then a new one; *slots* (first, spacing, count): µs from now of
-    the first, µs between two, how many; *quota* messages that this claim adds to what may go today; *held* µs from
-    now during which nothing may go; *blocked*: until a person releases it.
+    the first, µs between two, how many; each may be used *late* µs after its time; *held* µs from now during which
+    nothing may go; *blocked*: until a person releases it.
     """
 
     connections: int | None
     per_connection: int | None
     slots: tuple[int, int, int] | None
-    quota: int | None
+    late: int
     held: int
     blocked: bool
 
@@ -54,31 +69,37 @@ class _Moment:
 
 
 class _Flow:
-    """One flow in one claim: *left* more rows may be taken, and take() counts them."""
+    """One flow in one claim: *left* more rows may be taken, and take() counts them.
 
-    def __init__(
-        self, limits: Limits, row: RowMapping | None, used: int, stock: tuple[int, int], at: _Moment,
-        grid: tuple[int, int] | None,
+    *used* are the connections and messages that other living leases have of it. *late*: how late a slot may be used.
+    """
+
+    def __init__(  # noqa: PLR0917  all that it depends on
+        self, key: FlowKey, limits: Limits, row: RowMapping | None, used: tuple[int, int], at_hand: AtHand,
+        at: _Moment, late: int,
     ) -> None:  # fmt: skip
+        self.key = key
         self.limits = limits
         self.at = at
-        self.spacing = limits.spacing
-        self.in_stock, self.unspent = stock
+        self.at_hand = at_hand
+        self.late = late
+        self.spacing = limits.spacing(late)
         # Later than any claim sets it: the clock was set back since.
-        latest = at.now + HORIZON + (limits.spacing or 0)
+        latest = at.now + HORIZON + (self.spacing or 0)
         self.next_slot = row["next_slot"] if row and at.now < row["next_slot"] <= latest else at.now
-        if grid is not None and self.spacing is not None:
-            # A letter needs a slot of its relay and one of its destination at the same time, or both are lost.
-            first, step = grid
-            self.next_slot += (first - self.next_slot) % step
-            self.spacing = -(-self.spacing // step) * step
-        self.spent = row["day_count"] if row and row["day"] == at.today else 0
         self.held = held_for(row, at.now) if row else 0
         self.probation = bool(row and row["hold"])
         self.blocked = bool(row and row["blocked_at"] is not None)
+        # On trial it is a letter at a time, whoever sends it.
+        self.connections = 1 if self.probation else limits.connections
         self.free = _UNBOUNDED
-        if limits.connections is not None:
-            self.free = max(0, limits.connections - used) if at.alive else 0
+        if self.connections is not None:
+            self.free = max(0, self.connections - used[0]) if at.alive else 0
+        # A worker whose clock is a day behind the others' counts with them.
+        spent = row["day_count"] if row and row["day"] and row["day"] >= at.today else 0
+        self.quota = _UNBOUNDED
+        if limits.per_day is not None:
+            self.quota = limits.per_day - spent - used[1] - at_hand.rows if at.alive else 0
         self.taken = 0
         self.left = max(0, self._bound())
 
@@ -94,13 +115,13 @@ class _Flow:
     def _bound(self) -> int:
         if self.shut or self.free == 0:
             return 0
-        bounds = [_UNBOUNDED]
+        bounds = [self.quota]
         if self.probation:
-            bounds.append(1 - self.in_stock)
+            bounds.append(1 - self.at_hand.rows)
+        if self.connections is not None and self.key.kind is FlowKind.DESTINATION:
+            bounds.append(AHEAD * self.free - self.at_hand.rows)
         if self.spacing is not None:
-            bounds.append(self._slots_ahead() + self.unspent - self.in_stock)
-        if self.limits.per_day is not None:
-            bounds.append(self.limits.per_day - self.spent)
+            bounds.append(self._slots_ahead() + self.at_hand.slots - self.at_hand.movable)
         return min(bounds)
 
     def _slots_ahead(self) -> int:
@@ -113,34 +134,35 @@ class _Flow:
 
     def allot(self, wanted: int | None) -> Allotment:
         """The share of what was taken; *wanted* connections, None: one for each delivery."""
-        at_hand = self.in_stock + self.taken
-        connections = min(self.free, at_hand if wanted is None else wanted)
+        connections = min(self.free, self.at_hand.rows + self.taken if wanted is None else wanted)
         return Allotment(
-            connections=None if self.limits.connections is None else 0 if self.shut else connections,
+            connections=None if self.connections is None else 0 if self.shut else connections,
             per_connection=self.limits.per_connection,
-            slots=self._slots(0 if wanted == 0 else at_hand),
-            quota=None if self.limits.per_day is None else self.taken,
+            slots=self._slots(0 if wanted == 0 else self.at_hand.movable + self.taken),
+            late=self.late,
             held=self.held,
             blocked=self.blocked,
         )
 
-    def _slots(self, at_hand: int) -> tuple[int, int, int] | None:
+    def _slots(self, wanted: int) -> tuple[int, int, int] | None:
         """As many new ones as deliveries at hand are short of. What is not used of them is lost."""
         if (spacing := self.spacing) is None:
             return None
-        wanted = min(at_hand, 1) if self.probation else at_hand
-        count = 0 if self.shut else max(0, min(wanted - self.unspent, self._slots_ahead()))
+        most = min(wanted, 1) if self.probation else wanted
+        count = 0 if self.shut else max(0, min(most - self.at_hand.slots, self._slots_ahead()))
         return self.next_slot - self.at.now, spacing, count
 
-    def changes(self, allotment: Allotment) -> dict[str, Any]:
-        """What the flow's row must remember."""
-        changed: dict[str, Any] = {}
-        if allotment.slots and allotment.slots[2]:
-            _first, spacing, count = allotment.slots
-            changed["next_slot"] = self.next_slot + spacing * count
-        if allotment.quota:
-            changed |= {"day": self.at.today, "day_count": self.spent + allotment.quota}
-        return changed
+    def after(self, allotment: Allotment) -> int | None:
+        """The time of the next slot that nobody has been given, if any was given now."""
+        if not (allotment.slots and allotment.slots[2]):
+            return None
+        _first, spacing, count = allotment.slots
+        return self.next_slot + spacing * count
+
+    @property
+    def reserved(self) -> int:
+        """Messages that the process may still send of the quota."""
+        return 0 if self.limits.per_day is None else self.at_hand.rows + self.taken
 
 
 class Allowances:
@@ -148,42 +170,40 @@ class Allowances:
 
     def __init__(
         self, database: Database, connection: Connection, lease: int, asks: Sequence[Ask], rules: Rules,
-        *, stock: Mapping[FlowKey, tuple[int, int]], today: str,
+        *, stock: Mapping[FlowKey, AtHand], day_of: Callable[[int], str],
     ) -> None:  # fmt: skip
         self.connection = connection
         self.asks = asks
         self.rules = rules
-        self.stock = stock
         self._room = {ask.way.name: ask.room for ask in asks}
+        self._away = {ask.way.name for ask in asks if not ask.connections}
+        self._is_full = False
         limits = {ask.way.flow: ask.way.limits for ask in asks}
         limits |= {_destination(each.name): each.limits for each in rules.destinations}
-        self._rows = _rows(connection, [key for key, each in limits.items() if _is_shared(each)])
-        self._used: dict[FlowKey, dict[int, int]] = {}
+        rows = _rows(database, connection, [key for key, each in limits.items() if _is_shared(each)])
+        self._used: dict[FlowKey, dict[int, tuple[int, int]]] = {}
         alive = False
-        if any(each.connections is not None for each in limits.values()):
+        if rows:
             self._used, alive = _grants(database, connection, lease)
         # Read only now: others may have held the rows of shared flows until a moment ago.
-        self._at = _Moment(database.clock(connection) if self._rows else 0, today, lease, alive)
-        keys = [*limits, *(key for key in self._rows if key not in limits and key.kind is FlowKind.DESTINATION)]
-        self._flows: dict[FlowKey, _Flow] = {}
-        for key in keys:  # relays come first
-            self._flows[key] = self._flow(key, limits.get(key, Limits()))
+        now = database.clock(connection) if rows else 0
+        at = _Moment(now, day_of(now), lease, alive)
+        # A letter goes where a slot of its destination and one of its relay meet: it waits for the relay's at most.
+        late = LATE + max((each.limits.spacing() or 0 for each in rules.ways), default=0)
+        keys = [*limits, *(key for key in rows if key not in limits and key.kind is FlowKind.DESTINATION)]
+        self._flows = {
+            key: _Flow(
+                key, limits.get(key, Limits()), rows.get(key), self._used_by_others(key, lease),
+                stock.get(key, AtHand()), at, LATE if key.kind is FlowKind.RELAY else late,
+            )
+            for key in keys
+        }  # fmt: skip
+        self._lease = lease
         self.lanes = self._lanes()
 
-    def _flow(self, key: FlowKey, limits: Limits) -> _Flow:
-        used = sum(count for lease, count in self._used.get(key, {}).items() if lease != self._at.lease)
-        grid = self._grid() if key.kind is FlowKind.DESTINATION else None
-        return _Flow(limits, self._rows.get(key), used, self.stock.get(key, (0, 0)), self._at, grid)
-
-    def _grid(self) -> tuple[int, int] | None:
-        """The next slot of the one relay, and the µs between two: where they are so rare that others seldom meet them.
-
-        (With several relays it is not known which of their slots a letter will have.)
-        """
-        relays = [self._flows[ask.way.flow] for ask in self.asks]
-        if len(relays) != 1 or relays[0].spacing is None or relays[0].spacing <= GRACE // 2:
-            return None
-        return relays[0].next_slot, relays[0].spacing
+    def _used_by_others(self, key: FlowKey, lease: int) -> tuple[int, int]:
+        theirs = [used for holder, used in self._used.get(key, {}).items() if holder != lease]
+        return sum(connections for connections, _messages in theirs), sum(messages for _connections, messages in theirs)
 
     def _lanes(self) -> dict[str, str]:
         """The lane of each domain that has one of its own."""
@@ -193,28 +213,45 @@ class Allowances:
 
     def left(self) -> int:
         """How many deliveries may be taken, from wherever."""
-        return sum(self._left_of(ask.way) for ask in self.asks)
+        return 0 if self._is_full else sum(self._left_of(ask.way) for ask in self.asks)
 
-    def left_for(self, group: str, sender_domain: str, lane: str) -> int:
-        """How many deliveries may be taken from a queue."""
-        ways = sum(self._left_of(way) for way in self._ways(group, sender_domain))
-        return min(ways, destination.left) if (destination := self._destination_of(lane)) else ways
+    def draw(self, group: str, sender_domain: str, lane: str, most: int, rng: Random) -> list[str]:
+        """The relays that the next deliveries of a queue are to go by, *most* of them at most; take() counts them.
 
-    def take(self, group: str, sender_domain: str, lane: str, count: int, rng: Random) -> list[str]:
-        """Count *count* deliveries as taken, no more than are left; returns the relay that each is to go by."""
-        if destination := self._destination_of(lane):
-            destination.take(count)
+        Weights say which: a relay that has no room in its stock gets no more, and nobody gets its share, or the shares
+        would be those of the relays' speeds. What a relay may not take for its limits, the others take.
+        """
         ways = self._ways(group, sender_domain)
-        relays: list[str] = []
-        while len(relays) < count:
-            able = [way for way in ways if self._left_of(way) > 0]
-            # All at once where there is no choice: the usual case.
-            (way,) = able if len(able) == 1 else rng.choices(able, [way.weight for way in able])
-            number = count - len(relays) if len(able) == 1 else 1
-            self._room[way.name] -= number
-            self._flows[way.flow].take(number)
-            relays += [way.name] * number
-        return relays
+        most = min(most, sum(map(self._left_of, ways)))
+        if destination := self._destination_of(lane):
+            most = min(most, destination.left)
+        able = [way for way in ways if self._flows[way.flow].left > 0 and way.name not in self._away]
+        if len(able) <= 1:
+            return [way.name for way in able] * most
+        return self._drawn(able, most, rng)
+
+    def _drawn(self, able: list[Way], most: int, rng: Random) -> list[str]:
+        drawn: list[str] = []
+        counts = Counter[str]()
+        while len(drawn) < most and able:
+            (way,) = rng.choices(able, [way.weight for way in able])
+            if counts[way.name] >= self._flows[way.flow].left:
+                able = [other for other in able if other is not way]
+                continue
+            if counts[way.name] >= self._room[way.name]:
+                self._is_full = True
+                break
+            counts[way.name] += 1
+            drawn.append(way.name)
+        return drawn
+
+    def take(self, lane: str, relays: Sequence[str]) -> None:
+        """Count deliveries of *lane* as taken, each by its relay."""
+        if destination := self._destination_of(lane):
+            destination.take(len(relays))
+        for name, count in Counter(relays).items():
+            self._room[name] -= count
+            self._flows[FlowKey(FlowKind.RELAY, name)].take(count)
 
     def _ways(self, group: str, sender_domain: str) -> list[Way]:
         return [ask.way for ask in self.asks if ask.way.carries(group, sender_domain)]
@@ -232,20 +269,18 @@ class Allowances:
         told = {key: each for key, each in self._flows.items() if each.told}
         allotments = {key: each.allot(asked.get(key)) for key, each in told.items()}
         for key, each in allotments.items():
-            if changed := self._flows[key].changes(each):
-                self.connection.execute(flows.update().where(*is_flow(key)).values(changed))
-            self._keep_grant(key, each.connections or 0)
+            if (next_slot := self._flows[key].after(each)) is not None:
+                self.connection.execute(flows.update().where(*is_flow(key)).values(next_slot=next_slot))
+            self._keep_grant(key, each.connections or 0, self._flows[key].reserved)
         return allotments
 
-    def _keep_grant(self, key: FlowKey, count: int) -> None:
-        lease = self._at.lease
-        before = self._used.get(key, {}).get(lease, 0)
-        if count == before:
+    def _keep_grant(self, key: FlowKey, connections: int, messages: int) -> None:
+        if (connections, messages) == self._used.get(key, {}).get(self._lease, (0, 0)):
             return
-        mine = {"lease_id": lease, "kind": key.kind.value, "name": key.name}
+        mine = {"lease_id": self._lease, "kind": key.kind.value, "name": key.name}
         self.connection.execute(grants.delete().where(*(grants.c[name] == value for name, value in mine.items())))
-        if count:
-            self.connection.execute(grants.insert(), {**mine, "connections": count})
+        if connections or messages:
+            self.connection.execute(grants.insert(), {**mine, "connections": connections, "messages": messages})
 
 
 def is_flow(key: FlowKey) -> tuple[sa.ColumnElement[bool], ...]:
@@ -274,17 +309,19 @@ def _is_shared(limits: Limits) -> bool:
     return (limits.per_minute, limits.connections, limits.per_day) != (None, None, None)
 
 
-def _rows(connection: Connection, shared: Sequence[FlowKey]) -> dict[FlowKey, RowMapping]:
-    """The rows of all flows; those of *shared* are there, and locked until the transaction ends."""
+def _rows(database: Database, connection: Connection, shared: Sequence[FlowKey]) -> dict[FlowKey, RowMapping]:
+    """The rows of all flows; those of *shared*, and those on trial, are locked until the transaction ends."""
     rows = _by_key(connection, sa.select(flows))
-    if not shared:
-        return rows
     if missing := [key for key in shared if key not in rows]:
         make_rows(connection, missing)
-    mine = sa.or_(*(sa.and_(*is_flow(key)) for key in shared))
-    return rows | _by_key(
-        connection, sa.select(flows).where(mine).order_by(flows.c.kind, flows.c.name).with_for_update()
-    )
+    locked = {*shared, *(key for key, row in rows.items() if row["hold"])}
+    if not locked:
+        return rows
+    mine = sa.or_(*(sa.and_(*is_flow(key)) for key in sorted(locked)))
+    # In Python's order, in which marks lock them too, so that no two wait for each other.
+    by_octets = (lambda column: column) if database.dialect == "sqlite" else (lambda column: sa.collate(column, "C"))
+    order = map(by_octets, (flows.c.kind, flows.c.name))
+    return rows | _by_key(connection, sa.select(flows).where(mine).order_by(*order).with_for_update())
 
 
 def _by_key(connection: Connection, query: sa.Select[Any]) -> dict[FlowKey, RowMapping]:
@@ -292,17 +329,19 @@ def _by_key(connection: Connection, query: sa.Select[Any]) -> dict[FlowKey, RowM
     return {FlowKey(FlowKind(row["kind"]), row["name"]): row for row in found}
 
 
-def _grants(database: Database, connection: Connection, lease: int) -> tuple[dict[FlowKey, dict[int, int]], bool]:
-    """The connections of each flow by living lease, and whether *lease* is one."""
+def _grants(
+    database: Database, connection: Connection, lease: int
+) -> tuple[dict[FlowKey, dict[int, tuple[int, int]]], bool]:
+    """The connections and messages of each flow by living lease, and whether *lease* is one."""
     query = (
-        sa.select(leases.c.id, grants.c.kind, grants.c.name, grants.c.connections)
+        sa.select(leases.c.id, grants.c.kind, grants.c.name, grants.c.connections, grants.c.messages)
         .join_from(leases, grants, grants.c.lease_id == leases.c.id, isouter=True)
         .where(leases.c.expires_at >= database.clock(connection))
     )
-    used: dict[FlowKey, dict[int, int]] = {}
+    used: dict[FlowKey, dict[int, tuple[int, int]]] = {}
     alive = False
-    for holder, kind, name, count in connection.execute(query):
+    for holder, kind, name, connections, messages in connection.execute(query):
         alive = alive or holder == lease
         if kind is not None:
-            used.setdefault(FlowKey(FlowKind(kind), name), {})[holder] = count
+            used.setdefault(FlowKey(FlowKind(kind), name), {})[holder] = (connections, messages)
     return used, alive

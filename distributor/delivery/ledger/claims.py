@@ -1,24 +1,25 @@
 """Leases, and what is claimed under them. A worker holds one lease and keeps it alive; rows it claimed name it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from random import Random
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from distributor.delivery.ledger.allotments import Allotment, Allowances, Ask
+from distributor.delivery.ledger.allotments import Allotment, Allowances, Ask, AtHand
 from distributor.delivery.ledger.database import Database
 from distributor.delivery.ledger.queues import Queue, due_queues, in_queue, is_due
 from distributor.delivery.ledger.schema import Time, deliveries, grants, leases
 from distributor.delivery.model.flow import FlowKey, Rules
 from distributor.delivery.model.states import State
 
+T = TypeVar("T")
 _RANDOM = Random()
 # How many rows of the main lane are looked at for those that belong elsewhere; more where all of them do.
 _LOOK = (500, 2_000, 8_000)
@@ -74,23 +75,24 @@ class Granted:
 
 def claim(
     database: Database, lease: int, asks: Sequence[Ask], rules: Rules,
-    stock: Mapping[FlowKey, tuple[int, int]] = MappingProxyType({}), *, today: str, rng: Random = _RANDOM,
+    stock: Mapping[FlowKey, AtHand] = MappingProxyType({}), *, day_of: Callable[[int], str], rng: Random = _RANDOM,
 ) -> Granted:  # fmt: skip
     """Due deliveries for the holder of *lease*, as many as *asks* have room and the flows allow.
 
     Urgent issues come first, then it is shared fairly between issues, then between the queues of an issue (its groups
     and lanes); inside a queue the longest due come first. A small issue opened behind a huge one gets its share of
-    every slice. *stock* tells of a flow how many deliveries the process has in stock or hand, and how many slots that
-    it can still use; *today* is the date by which quotas are counted.
+    every slice; where a slice is too small to be shared, chance decides. *stock* is what the process has of each flow;
+    *day_of* gives the date by which quotas are counted, of the ledger's µs since 1970.
     """
     with database.write() as connection:
         now = database.beside(connection)
-        allowed = Allowances(database, connection, lease, asks, rules, stock=stock, today=today)
+        allowed = Allowances(database, connection, lease, asks, rules, stock=stock, day_of=day_of)
         slice_ = _Slice(connection, lease, allowed, rng, now)
         for urgency_class in _by_urgency(due_queues(connection, now)):
             if allowed.left() <= 0:
                 break
             slice_.share(urgency_class)
+            slice_.share(urgency_class)  # what was left, by queues whose flows allow less than their share
         return Granted(slice_.claims, allowed.grant())
 
 
@@ -147,28 +149,37 @@ class _Slice:
         self.rng = rng
         self.now = now
         self.claims: list[Claim] = []
+        self.exhausted: set[Queue] = set()
 
     def share(self, by_issue: list[list[Queue]]) -> None:
         """Take fairly from issues of equal urgency. What one leaves of its share goes to those after it."""
-        for position, queues in enumerate(by_issue):
-            end = len(self.claims) + _share(self.allowed.left(), len(by_issue) - position)
-            for index, queue in enumerate(queues):
+        left = [[queue for queue in queues if queue not in self.exhausted] for queues in by_issue]
+        there = [queues for queues in left if queues]
+        for position, queues in enumerate(self._shuffled(there)):
+            end = len(self.claims) + _share(self.allowed.left(), len(there) - position)
+            for index, queue in enumerate(self._shuffled(queues)):
                 self._take(queue, _share(end - len(self.claims), len(queues) - index))
 
+    def _shuffled(self, items: list[T]) -> list[T]:
+        return self.rng.sample(items, len(items))
+
     def _take(self, queue: Queue, share: int) -> None:
-        where = (queue.group_name, queue.sender_domain, queue.lane)
-        limit = min(share, self.allowed.left_for(*where))
-        if limit <= 0:
+        if share <= 0:
             return
-        rows = sorted(self._claim(queue, limit), key=_BY_TIME)
-        relays = self.allowed.take(*where, len(rows), self.rng)
+        relays = self.allowed.draw(queue.group_name, queue.sender_domain, queue.lane, share, self.rng)
+        if not relays:
+            return
+        rows = sorted(self._claim(queue, len(relays)), key=_BY_TIME)
+        self.allowed.take(queue.lane, relays[: len(rows)])
+        if len(rows) < len(relays):
+            self.exhausted.add(queue)
         self.claims += [
             Claim(
                 identity, issue_id, letter_id, attempt, generation, tries, address, fields,
                 self.now - since, queue.uid, queue.sender, relay, lane, queue.group_name,
             )
             for (identity, issue_id, letter_id, attempt, generation, tries, address, fields, lane, since, _), relay
-            in zip(rows, relays, strict=True)
+            in zip(rows, relays, strict=False)
         ]  # fmt: skip
 
     def _claim(self, queue: Queue, limit: int) -> Sequence[Any]:

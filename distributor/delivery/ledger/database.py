@@ -51,7 +51,7 @@ _POSTGRESQL_CONNECTION = {
 _ROW_TYPES = {
     "id": "bigint", "issue_id": "bigint", "attempt": "integer", "now": "bigint", "wait": "bigint", "phase": "text",
     "code": "integer", "enhanced": "text", "reply": "text", "reason": "text", "relay": "text", "who": "text",
-    "host": "text",
+    "host": "text", "kind": "text", "name": "text", "today": "text", "spent": "integer",
 }  # fmt: skip
 
 

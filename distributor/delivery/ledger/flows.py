@@ -83,8 +83,8 @@ def block(database: Database, key: FlowKey, *, actor: Actor, reason: str, reply:
 def release(database: Database, key: FlowKey, domains: Collection[str], *, actor: Actor) -> bool:
     """End back-off and block, as a person wants who mended the reason. False: there was neither.
 
-    What waits for it, of a destination in one of its *domains*, is due now; and the time for which it was blocked makes
-    nothing too old.
+    What was put off for that reason, at a destination in one of its *domains*, is due now; and the time for which it
+    was blocked makes nothing that waited too old.
     """
     with database.write() as connection:
         now = database.alone(connection)
@@ -93,26 +93,15 @@ def release(database: Database, key: FlowKey, domains: Collection[str], *, actor
             return False
         connection.execute(flows.update().where(*is_flow(key)).values(_HEALTHY))
         mine = place_of(database, domains).in_([key.name, *domains]) if key.kind is FlowKind.DESTINATION else sa.true()
-        since = deliveries.c.waiting_since + (now - (row["blocked_at"] or now))
-        connection.execute(
-            deliveries.update()
-            .where(waiting, mine)
-            .values(
-                next_attempt=sa.case((deliveries.c.next_attempt > now, now), else_=deliveries.c.next_attempt),
-                waiting_since=sa.case((since > now, now), else_=since),
-            )
-        )
+        for_it = (deliveries.c.reason == row["reason"], deliveries.c.relay == row["relay"])
+        hasten = deliveries.update().where(waiting, mine, *for_it, deliveries.c.next_attempt > now)
+        connection.execute(hasten.values(next_attempt=now))
+        if row["blocked_at"] is not None:
+            since = deliveries.c.waiting_since + (now - row["blocked_at"])
+            younger = deliveries.update().where(waiting, mine)
+            connection.execute(younger.values(waiting_since=sa.case((since > now, now), else_=since)))
         _tell(connection, "released", key, now, actor, {})
         return True
-
-
-def give_back_quota(database: Database, unused: Mapping[FlowKey, int], *, day: str) -> None:
-    """Return messages that were granted on *day* and did not go; those of a day that is over are forgotten."""
-    with database.write() as connection:
-        database.beside(connection)
-        for key, count in sorted(unused.items()):
-            left = sa.case((flows.c.day_count > count, flows.c.day_count - count), else_=0)
-            connection.execute(flows.update().where(*is_flow(key), flows.c.day == day).values(day_count=left))
 
 
 def troubled(database: Database) -> list[FlowRecord]:

@@ -37,7 +37,7 @@ class Queue:
 
 
 def open_queues(connection: Connection) -> list[Queue]:
-    """The queues of open issues: the most urgent first, then by issue, its main lane last."""
+    """The queues of open issues: the most urgent first, then by issue."""
     return [Queue(*row) for row in connection.execute(_OPEN)]
 
 
@@ -98,7 +98,7 @@ def _open_query() -> tuple[sa.Select[Any], sa.FromClause]:
         sa.select(*found)
         .join_from(heads, head, head.c.id == heads.c.id)
         .join(issues, issues.c.id == head.c.issue_id)
-        .order_by(issues.c.urgency.desc(), issues.c.id, head.c.lane == "", head.c.group_name, head.c.lane)
+        .order_by(issues.c.urgency.desc(), issues.c.id, head.c.group_name, head.c.lane)
     )
     return query, head
 

@@ -163,6 +163,8 @@ grants = sa.Table(
     sa.Column("kind", sa.Text, nullable=False, primary_key=True),
     sa.Column("name", sa.Text, nullable=False, primary_key=True),
     sa.Column("connections", sa.Integer, nullable=False),
+    # Of the day's quota: deliveries at hand that may still be sent. What was marked counts in the flow's day_count.
+    sa.Column("messages", sa.Integer, nullable=False),
 )
 
 served = sa.Table(

@@ -56,7 +56,7 @@ def spent(database: Database, rules: Rules, today: str) -> list[FlowKey]:
     quotas = {key: each.per_day for key, each in limits.items() if each.per_day is not None}
     if not quotas:
         return []
-    query = sa.select(flows.c.kind, flows.c.name, flows.c.day_count).where(flows.c.day == today)
+    query = sa.select(flows.c.kind, flows.c.name, flows.c.day_count).where(flows.c.day >= today)
     with database.read() as connection:
         counted = {FlowKey(FlowKind(kind), name): count for kind, name, count in connection.execute(query)}
     return [key for key, quota in quotas.items() if counted.get(key, 0) >= quota]

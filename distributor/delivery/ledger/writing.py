@@ -4,12 +4,14 @@ Whoever lost the lease, or whose row was claimed anew, has an old attempt number
 nothing.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
 from distributor.delivery.ledger.database import Database, Run
+from distributor.delivery.model.flow import FlowKey
 from distributor.delivery.model.records import Actor
 from distributor.delivery.model.states import Event, State, sources, transition
 
@@ -37,7 +39,17 @@ class Result:
     wait: int | None = None
 
 
-def write(database: Database, marks: Sequence[Mark], results: Sequence[Result], actor: Actor) -> tuple[set[Mark], int]:
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """Of which flows' quotas each mark takes one message, and *day_of* the ledger's µs, by which they are counted."""
+
+    flows: Mapping[Mark, Sequence[FlowKey]]
+    day_of: Callable[[int], str]
+
+
+def write(
+    database: Database, marks: Sequence[Mark], results: Sequence[Result], actor: Actor, spending: Spending | None = None
+) -> tuple[set[Mark], int]:
     """One durable commit of everything that is ready: results of finished attempts and marks of those that begin.
 
     Returns the marks that were accepted (the others are ours no more: send no body), and how many results were refused
@@ -48,6 +60,8 @@ def write(database: Database, marks: Sequence[Mark], results: Sequence[Result], 
         for event in dict.fromkeys(result.event for result in results):
             written += _record(run, event, [result for result in results if result.event is event], now, actor)
         accepted = {Mark(*row) for row in run(_MARKING, Mark._fields, marks)} if marks else set()
+        if spending is not None:
+            _spend(run, Counter(key for mark in accepted for key in spending.flows.get(mark, ())), spending.day_of(now))
         return accepted, len(results) - written
 
 
@@ -56,9 +70,19 @@ _MARKING = (
     # Already marked by us is marked: a commit whose answer was lost is repeated.
     " AND deliveries.state IN ('claimed', 'handing_over') RETURNING deliveries.id, deliveries.attempt"
 )
+# The day never goes back: a worker whose clock is a day behind the others' counts with them.
+_SPENDING = (
+    "UPDATE flows SET day_count = CASE WHEN day >= v.today THEN day_count ELSE 0 END + v.spent,"
+    " day = CASE WHEN day >= v.today THEN day ELSE v.today END FROM v WHERE flows.kind = v.kind AND flows.name = v.name"
+)
 _KEPT = ("phase", "code", "enhanced", "reply", "reason", "relay")
 _RESULT = ("id", "attempt", "now", "wait", *_KEPT)
 _EVENT = ("issue_id", "id", "now", "who", "host", "attempt", "phase", "code", "enhanced", "reply", "relay")
+
+
+def _spend(run: Run, counts: Mapping[FlowKey, int], today: str) -> None:
+    for key, count in sorted(counts.items()):  # one by one, in the order in which claims lock them
+        run(_SPENDING, ("kind", "name", "today", "spent"), [(key.kind.value, key.name, today, count)])
 
 
 def _record(run: Run, event: Event, results: Sequence[Result], now: int, actor: Actor) -> int:

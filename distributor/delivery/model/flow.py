@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 MINUTE = 60_000_000  # µs
-# A slot may be used so much later than its time, µs. Slots are so much further apart than the limit allows that no
-# minute holds more than its share even if one slot is used late and the next ones are not.
-GRACE = 600_000
+# A slot may be used so much later than its time, µs.
+LATE = 600_000
 
 
 class FlowKind(StrEnum):
@@ -41,12 +40,15 @@ class Limits:
     per_connection: int | None = None
     per_day: int | None = None
 
-    @property
-    def spacing(self) -> int | None:
-        """µs between two slots: 1 % more than the rate says (see GRACE). None: no rate."""
+    def spacing(self, late: int = LATE) -> int | None:
+        """µs between two slots, each of which may be used *late* µs after its time. None: no rate.
+
+        They are so much further apart than the rate says that no minute holds more than its share even if one slot is
+        used late and the next ones are not: by 1 % for LATE.
+        """
         if self.per_minute is None:
             return None
-        return round(MINUTE / self.per_minute * (MINUTE + GRACE) / MINUTE)
+        return round(MINUTE / self.per_minute * (MINUTE + late) / MINUTE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,10 @@ class Destination:
     domains: frozenset[str]
     limits: Limits = Limits()
 
+    @property
+    def flow(self) -> FlowKey:
+        return FlowKey(FlowKind.DESTINATION, self.name)
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -87,6 +93,12 @@ class Rules:
     def destination_of(self, domain: str) -> str:
         """The name of the destination that *domain* is in; else *domain* itself."""
         return next((each.name for each in self.destinations if domain in each.domains), domain)
+
+    def with_quota(self) -> frozenset[FlowKey]:
+        """The flows that have one for each day."""
+        relays = (way.flow for way in self.ways if way.limits.per_day is not None)
+        destinations = (each.flow for each in self.destinations if each.limits.per_day is not None)
+        return frozenset([*relays, *destinations])
 
     def domains_of(self, destination: str) -> frozenset[str]:
         """The domains of the one called *destination*: itself, where it has no other name."""

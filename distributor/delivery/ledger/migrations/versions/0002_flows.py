@@ -48,5 +48,6 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("connections", sa.Integer(), nullable=False),
+        sa.Column("messages", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("lease_id", "kind", "name", name="grants_pkey"),
     )
