@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from distributor.delivery.engine import engine as engine_module
+from distributor.delivery.engine import line as line_module
 from distributor.delivery.engine import reach as reach_module
 from distributor.delivery.engine.judge import RetryPolicy
 from distributor.delivery.ledger import flows
@@ -186,6 +187,15 @@ async def test_a_relay_that_wants_a_new_connection_gets_one(ledger: Database) ->
 # Several relays
 
 
+async def test_weights_hold_for_more_than_one_stock(ledger: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However quick the lighter one is: it waits for the heavier, or the shares would be those of their speeds."""
+    monkeypatch.setattr(engine_module, "SLICE", 20)
+    open_sendable(ledger, 400)
+    heavy, light = Script(ledger), Script(ledger)
+    await run(engine_of(ledger, {Way("heavy", weight=3): heavy, Way("light"): light}))
+    assert (len(heavy.messages) + len(light.messages), 60 < len(light.messages) < 140) == (400, True)
+
+
 async def test_relays_share_the_letters_by_their_weights(ledger: Database) -> None:
     open_sendable(ledger, 400)
     heavy, light = Script(ledger), Script(ledger)
@@ -221,6 +231,30 @@ async def test_what_a_relay_that_refuses_connections_had_goes_by_another_at_once
     assert states(ledger) == {State.SENT: 60}
     assert (len(there.messages), away.messages) == (60, [])
     assert all_rows(ledger, "SELECT DISTINCT tries FROM deliveries") == [(1,)], "nobody's attempt was spent on it"
+
+
+async def test_what_waits_behind_a_relay_that_answers_nothing_goes_by_another(
+    ledger: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line_module, "STALLED", 0.2)
+    open_sendable(ledger, 40)
+    frozen, well = Script(ledger), Script(ledger)
+    thawed = asyncio.Event()
+
+    async def freeze(script: Script, hand: Hand, parcel: Parcel) -> None:
+        await thawed.wait()
+        await accept(script, hand, parcel)
+
+    for number in range(1, 41):
+        frozen.on(number, freeze)
+    running = asyncio.create_task(
+        run(engine_of(ledger, {Way("frozen", weight=3): frozen, Way("well"): well}, connections=2))
+    )
+    await until(lambda: states(ledger)[State.SENT] == 38)
+    assert len(well.messages) == 38
+    thawed.set()
+    await running
+    assert states(ledger) == {State.SENT: 40}
 
 
 async def test_a_relay_that_is_back_carries_again(ledger: Database) -> None:

@@ -72,6 +72,9 @@ def test_no_row_stands_in_the_shadow_of_an_earlier_one() -> None:
         (Phase.AUTH, "550 Mailbox not found", "qq", "login-refused"),
         (Phase.GREETING, "554 HL:XYZ", "netease", "relay-refused"),  # a code that the table lacks
         (Phase.RCPT, "550 Ip frequency limited", "", "rate-limited"),  # told by general words
+        (Phase.DOT, "550 SPF check failed", "", "spf-refused"),
+        (Phase.DOT, "554 rejected due to the sender's DMARC policy", "", "dmarc-refused"),
+        (Phase.RCPT, "550 sunspf@mail.example: user unknown", "", "no-such-mailbox"),  # a part of a word is no word
         (Phase.MAIL, "550 MI:SPF", "qq", "sender-refused"),  # another provider's words
     ],
 )

@@ -16,7 +16,7 @@ from distributor.delivery.model.states import State
 from distributor.distribution.flows import Hindered
 from distributor.i18n import _, ngettext, sentences
 from distributor.report.account import REFUSED, WORST_FIRST, Account, Numbers
-from distributor.report.reasons import Explanation, explain, explain_omitted
+from distributor.report.reasons import BLOCKING, Explanation, explain, explain_omitted
 from distributor.report.standing import Standing, standing
 from distributor.report.tables import account_json, one_line
 from distributor.settings import Settings
@@ -156,7 +156,7 @@ def _show_delivery(record: DeliveryRecord, settings: Settings, console: Console)
     parts = [record.address]
     if record.attempts:
         parts.append(ngettext("{n} attempt", "{n} attempts", record.attempts).format(n=record.attempts))
-    if record.next_attempt:
+    if record.next_attempt and record.reason not in BLOCKING:
         parts.append(_("next attempt {time}").format(time=output.local(record.next_attempt, settings)))
     for served in record.serves:
         console.print(f"  {record.group}  {_contact(served)}  {'  '.join(parts)}", soft_wrap=True)
@@ -295,7 +295,7 @@ def _waiting(count: int, ref: str, next_attempt: dt.datetime | None, settings: S
             count,
         )
         yield text.format(n=count, ref=ref)
-    if next_attempt:
+    if count and next_attempt:
         yield _("The next attempt is at {time}.").format(time=output.local(next_attempt, settings))
 
 

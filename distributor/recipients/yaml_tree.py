@@ -209,7 +209,7 @@ class _Builder:
         elif isinstance(event, yaml.CollectionEndEvent):
             self._open.pop()
         elif isinstance(event, yaml.AliasEvent):
-            message = _("*{name} is an alias; the list uses none").format(name=event.anchor)
+            message = _("*{name} is an alias; this file has none").format(name=event.anchor)
             self.faults.add("alias", line, message, _("write the text again, or put it in quotes if it begins with *"))
             self._place(Broken(line))
 
@@ -221,10 +221,10 @@ class _Builder:
 
     def _attach(self, event: Any, node: Text | Items | Table) -> None:
         if event.anchor is not None:
-            message = _("&{name} is an anchor; the list uses none").format(name=event.anchor)
+            message = _("&{name} is an anchor; this file has none").format(name=event.anchor)
             self.faults.add("anchor", node.line, message, _("delete it, or put the text in quotes"))
         if event.tag is not None:
-            message = _("{tag} is a tag; the list uses none").format(tag=_as_written(event.tag))
+            message = _("{tag} is a tag; this file has none").format(tag=_as_written(event.tag))
             self.faults.add("tag", node.line, message, _("delete it, or put the text in quotes"))
         self._place(node)
 
@@ -248,7 +248,7 @@ class _Builder:
     def _key(self, node: Node) -> Text:
         if isinstance(node, Text):
             if node.kind == "merge":
-                self.faults.add("merge-key", node.line, _("<< merges entries; the list uses none"), _("delete it"))
+                self.faults.add("merge-key", node.line, _("<< merges entries; this file has none"), _("delete it"))
             elif node.kind is not None and node.value:
                 message = _("YAML does not read {value} as text").format(value=node.value)
                 self.faults.add("not-text", node.line, message, quotes(node))

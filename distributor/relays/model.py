@@ -63,7 +63,12 @@ def parse_relay(text: str) -> Relay:
     """
     parts = urlsplit(text)
     tls = parts.scheme == "smtps"
-    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname or parts.path not in {"", "/"}:
+    if (
+        parts.scheme not in {"smtp", "smtps"}
+        or not parts.hostname
+        or parts.path not in {"", "/"}
+        or " " in parts.netloc
+    ):
         raise ValueError("not smtp://host:port")
     if parts.query or parts.fragment or (parts.username is None) != (parts.password is None):
         raise ValueError("not smtp://user:password@host:port")

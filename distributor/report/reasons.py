@@ -168,13 +168,16 @@ _OURS: dict[str, Words] = {
     "login-refused": lambda: (
         _("The relay refused our login."),
         _(
-            "Check user and password in DISTRIBUTOR_RELAY (many providers want an app password, 授权码) with "
-            "`distributor doctor`, then `distributor resume {issue}`."
+            "Check the relay's user and password in DISTRIBUTOR_RELAY or relays.yaml (many providers want an app "
+            "password, 授权码) with `distributor doctor`, then `distributor resume {issue}`."
         ),
     ),
     "login-needed": lambda: (
         _("The relay takes letters only after a login."),
-        _("Write user and password into DISTRIBUTOR_RELAY, then `distributor resume {issue}`."),
+        _(
+            "Write the relay's user and password into DISTRIBUTOR_RELAY or relays.yaml, "
+            "then `distributor resume {issue}`."
+        ),
     ),
     "sender-refused": lambda: (
         _("The relay refused to take a letter from our sender address."),
@@ -186,8 +189,8 @@ _OURS: dict[str, Words] = {
     "relay-denied": lambda: (
         _("The relay does not pass letters on to this address for us."),
         _(
-            "Write user and password into DISTRIBUTOR_RELAY, or have the relay's administrator allow it, then "
-            "`distributor resend {issue} --failed`."
+            "Write the relay's user and password into DISTRIBUTOR_RELAY or relays.yaml, or have its administrator "
+            "allow it, then `distributor resend {issue} --failed`."
         ),
     ),
     "unexpected-reply": lambda: (_("The server's answer makes no sense at that step."), _ask_relay()),
@@ -296,8 +299,16 @@ def _unknown_of_flows() -> tuple[str, str]:
     return _unknown()[0], _ask_relay()
 
 
+def _login() -> str:
+    return _("Check the relay's user and password in DISTRIBUTOR_RELAY or relays.yaml with `distributor doctor`.")
+
+
 # Where the words for a letter name a command that sends it once more: letters that wait for a flow need none.
 _OF_FLOWS: dict[str, Words] = {
+    "login-refused": lambda: (_OURS["login-refused"]()[0], _login()),
+    "login-needed": lambda: (_OURS["login-needed"]()[0], _login()),
+    "sender-refused": lambda: (_OURS["sender-refused"]()[0], _("Have the relay allow this sender.")),
+    "relay-denied": lambda: (_OURS["relay-denied"]()[0], _login()),
     "content-refused": lambda: (
         _REFUSED["content-refused"]()[0],
         _("ask the recipient's mail administrator to let our letters in."),

@@ -71,6 +71,7 @@ class Engine:
         self.effects = Effects(self.journal, rules, policy, self._drop)
         self._limited = rules.with_quota()
         self._lease = 0
+        self._turn = random.getrandbits(16)
         # The ledger may hold claims for us that we do not have: an answer was lost, or we dropped some.
         self._unknown = False
 
@@ -178,8 +179,9 @@ class Engine:
         if not (self.gates.any or any(ask.room for ask in asks)):
             return
         granted = await self.journal.do(
-            claims.claim, self._lease, asks, self.rules, self._at_hand(asked), day_of=self.day_of
+            claims.claim, self._lease, asks, self.rules, self._at_hand(asked), day_of=self.day_of, turn=self._turn
         )
+        self._turn += len(granted.claims)
         granted_at = monotonic()
         claimed = [self._in_lane(claim) for claim in granted.claims]
         await self.letters.load(self.journal, [*self._claims(), *claimed])

@@ -75,19 +75,21 @@ class Granted:
 
 def claim(
     database: Database, lease: int, asks: Sequence[Ask], rules: Rules,
-    stock: Mapping[FlowKey, AtHand] = MappingProxyType({}), *, day_of: Callable[[int], str], rng: Random = _RANDOM,
+    stock: Mapping[FlowKey, AtHand] = MappingProxyType({}),
+    *, day_of: Callable[[int], str], turn: int = 0, rng: Random = _RANDOM,
 ) -> Granted:  # fmt: skip
     """Due deliveries for the holder of *lease*, as many as *asks* have room and the flows allow.
 
     Urgent issues come first, then it is shared fairly between issues, then between the queues of an issue (its groups
     and lanes); inside a queue the longest due come first. A small issue opened behind a huge one gets its share of
-    every slice; where a slice is too small to be shared, chance decides. *stock* is what the process has of each flow;
-    *day_of* gives the date by which quotas are counted, of the ledger's µs since 1970.
+    every slice; where a slice is too small to be shared they take turns, by *turn*, which the caller counts up with
+    what it got. *stock* is what the process has of each flow; *day_of* gives the date by which quotas are counted, of
+    the ledger's µs since 1970.
     """
     with database.write() as connection:
         now = database.beside(connection)
         allowed = Allowances(database, connection, lease, asks, rules, stock=stock, day_of=day_of)
-        slice_ = _Slice(connection, lease, allowed, rng, now)
+        slice_ = _Slice(connection, lease, allowed, rng, turn, now)
         for urgency_class in _by_urgency(due_queues(connection, now)):
             if allowed.left() <= 0:
                 break
@@ -142,36 +144,32 @@ _CLAIM_THESE = _claiming(deliveries.c.id.in_(sa.bindparam("ids", expanding=True)
 class _Slice:
     """What one claim has taken so far."""
 
-    def __init__(self, connection: Connection, lease: int, allowed: Allowances, rng: Random, now: int) -> None:
+    def __init__(
+        self, connection: Connection, lease: int, allowed: Allowances, rng: Random, turn: int, now: int
+    ) -> None:
         self.connection = connection
         self.lease = lease
         self.allowed = allowed
         self.rng = rng
+        self.turn = turn
         self.now = now
         self.claims: list[Claim] = []
-        self.exhausted: set[Queue] = set()
+        self.exhausted: set[Queue] = set()  # they, or their flows, have no more to give
 
     def share(self, by_issue: list[list[Queue]]) -> None:
         """Take fairly from issues of equal urgency. What one leaves of its share goes to those after it."""
         left = [[queue for queue in queues if queue not in self.exhausted] for queues in by_issue]
         there = [queues for queues in left if queues]
-        for position, queues in enumerate(self._shuffled(there)):
+        for position, queues in enumerate(_from(there, self.turn)):
             end = len(self.claims) + _share(self.allowed.left(), len(there) - position)
-            for index, queue in enumerate(self._shuffled(queues)):
+            for index, queue in enumerate(_from(queues, self.turn // len(there))):
                 self._take(queue, _share(end - len(self.claims), len(queues) - index))
 
-    def _shuffled(self, items: list[T]) -> list[T]:
-        return self.rng.sample(items, len(items))
-
     def _take(self, queue: Queue, share: int) -> None:
-        if share <= 0:
-            return
         relays = self.allowed.draw(queue.group_name, queue.sender_domain, queue.lane, share, self.rng)
-        if not relays:
-            return
-        rows = sorted(self._claim(queue, len(relays)), key=_BY_TIME)
+        rows = sorted(self._claim(queue, len(relays)), key=_BY_TIME) if relays else []
         self.allowed.take(queue.lane, relays[: len(rows)])
-        if len(rows) < len(relays):
+        if len(rows) < share:
             self.exhausted.add(queue)
         self.claims += [
             Claim(
@@ -210,6 +208,12 @@ class _Slice:
             if here or not lanes:
                 return here[:limit]
         return []
+
+
+def _from(items: list[T], turn: int) -> list[T]:
+    """*items* in their order, from another one on at each turn."""
+    start = turn % len(items) if items else 0
+    return items[start:] + items[:start]
 
 
 def _share(total: int, parts: int) -> int:

@@ -176,6 +176,8 @@ _FINAL_WORDS = _compiled(
         r"|not permitted to relay|relay not permitted",
         _unwanted("relay-denied", Scope.RELAY),
     ),
+    (r"\bspf\b", _defer("spf-refused", Effect.BLOCK, Scope.DOMAIN)),
+    (r"\bdmarc\b", _defer("dmarc-refused", Effect.BLOCK, Scope.DOMAIN)),
     _BLOCKLISTED,
     _RATES,
     _FULL,
