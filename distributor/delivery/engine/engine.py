@@ -71,7 +71,7 @@ class Engine:
         self.effects = Effects(self.journal, rules, policy, self._drop)
         self._limited = rules.with_quota()
         self._lease = 0
-        self._turn = random.getrandbits(16)
+        self._turn = 0
         # The ledger may hold claims for us that we do not have: an answer was lost, or we dropped some.
         self._unknown = False
 
