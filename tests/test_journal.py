@@ -116,6 +116,22 @@ async def test_a_commit_waits_for_the_marks_of_all_sessions(written: Written, mo
     assert written.commits[1:] == [([], [word(4)])], "whoever closes it waits for nobody"
 
 
+async def test_whoever_must_come_after_the_results_waits_for_them(
+    written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_module, "GATHER", 3600)
+    journal = journal_of(company=3)
+    running = asyncio.create_task(journal.run())
+    await asyncio.wait_for(journal.written(), 10)
+    assert written.commits == [], "there was nothing to wait for"
+    journal.record(word(1))
+    await asyncio.sleep(0.02)
+    await asyncio.wait_for(journal.written(), 10)
+    assert written.commits == [([], [word(1)])]
+    await ended(journal, running)
+    await asyncio.wait_for(journal.written(), 10)
+
+
 async def test_a_commit_waits_no_longer_than_a_moment(written: Written) -> None:
     journal = journal_of(company=3)
     running = asyncio.create_task(journal.run())

@@ -90,6 +90,7 @@ class Effects:
 
     async def _write(self, act: Callable[[Database], object], concerned: Concerned | None) -> None:
         try:
+            await self.journal.written()  # to pause an issue gives back what is claimed of it: no result would be kept
             await self.journal.do(act)
             if concerned is not None:
                 self.drop(concerned)  # claimed again meanwhile

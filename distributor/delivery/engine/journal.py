@@ -47,6 +47,7 @@ class Journal:
         self._marks: list[tuple[Mark, asyncio.Future[bool]]] = []
         self._quotas: dict[Mark, Sequence[FlowKey]] = {}
         self._results: list[Result] = []
+        self._waiters: list[asyncio.Future[None]] = []
         self._being_written: list[Result] = []
         self._ready = asyncio.Event()
         self._complete = asyncio.Event()
@@ -73,6 +74,16 @@ class Journal:
         self._results.append(result)
         self._ready.set()
 
+    def written(self) -> "asyncio.Future[None]":
+        """Done when all that was recorded until now is in the ledger."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._closing and self.settled:  # run() may have returned
+            future.set_result(None)
+        self._waiters.append(future)
+        self._ready.set()
+        self._complete.set()
+        return future
+
     def unwritten(self) -> list[int]:
         """The deliveries whose results are not in the ledger yet."""
         return [result.id for result in (*self._being_written, *self._results)]
@@ -86,6 +97,7 @@ class Journal:
         """Write until close(); then write what is left and return."""
         while True:
             if not (self._marks or self._results):
+                self._tell(self._waiters)
                 if self._closing:
                     return
                 self._ready.clear()
@@ -95,7 +107,7 @@ class Journal:
             await self._commit()
 
     async def _gather(self) -> None:
-        if self._closing or len(self._marks) >= self.company():
+        if self._closing or self._waiters or len(self._marks) >= self.company():
             return
         self._complete.clear()
         with contextlib.suppress(TimeoutError):
@@ -118,13 +130,21 @@ class Journal:
         self._quotas = {}
         self._being_written, self._results = self._results, []
         self._writing = True
+        waiters, self._waiters = self._waiters, []
         accepted, refused = await self._write([mark for mark, _future in marks], self._being_written, spending)
         self._writing, self._being_written = False, []
+        self._tell(waiters)
         if refused:
             log.warning("%d results came too late: their deliveries had been moved on", refused)
         for mark, future in marks:
             if not future.done():
                 future.set_result(mark in accepted)
+
+    def _tell(self, waiters: list["asyncio.Future[None]"]) -> None:
+        for future in waiters:
+            if not future.done():
+                future.set_result(None)
+        waiters.clear()
 
     async def _write(
         self, marks: list[Mark], results: list[Result], spending: Spending | None
