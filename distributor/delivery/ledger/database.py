@@ -8,6 +8,7 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from itertools import chain, islice
 from threading import Lock
 from time import monotonic, sleep
@@ -21,7 +22,8 @@ from distributor.errors import Finding, LedgerError, Severity
 from distributor.i18n import _
 
 Rows: TypeAlias = Iterable[tuple[Any, ...]]
-Run: TypeAlias = Callable[[str, Sequence[str], Sequence[tuple[Any, ...]]], list[tuple[Any, ...]]]
+Found: TypeAlias = Callable[[], list[tuple[Any, ...]]]
+Run: TypeAlias = Callable[[str, Sequence[str], Sequence[tuple[Any, ...]]], Found]
 
 CHUNK = 10_000
 BUSY_SECONDS = 30.0
@@ -82,8 +84,9 @@ class Database:
     def short(self) -> Iterator[tuple[int, Run]]:
         """As write() with beside(), for what is written many times a second: by the driver alone, a kept connection.
 
-        Gives the clock, and a function that runs a statement beside rows called ``v`` (its columns, then the rows) and
-        returns what the statement returns. One at a time.
+        Gives the clock, and a function that runs a statement beside rows called ``v`` (its columns, then the rows). It
+        gives another that returns what the statement found: call it after the transaction if you can, since PostgreSQL
+        then is told everything in one round trip. One at a time.
         """
         with self._keeping, _said_plainly(self.engine.dialect.loaded_dbapi):
             if self._kept is None:
@@ -182,10 +185,11 @@ def _sqlite_engine(url: str, synchronous: str) -> Engine:
 
 @contextlib.contextmanager
 def _short_sqlite(raw: sqlite3.Connection, clock: str) -> Iterator[tuple[int, Run]]:
-    def run(statement: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    def run(statement: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Found:
         row = f"({', '.join('?' * len(columns))})"
         with_rows = f"WITH v({', '.join(columns)}) AS (VALUES {', '.join([row] * len(rows))}) {statement}"
-        return raw.execute(with_rows, list(chain.from_iterable(rows))).fetchall()
+        found = raw.execute(with_rows, list(chain.from_iterable(rows))).fetchall()
+        return lambda: found
 
     _insist(raw, "BEGIN IMMEDIATE")
     yield raw.execute(f"SELECT {clock}").fetchone()[0], run
@@ -194,19 +198,20 @@ def _short_sqlite(raw: sqlite3.Connection, clock: str) -> Iterator[tuple[int, Ru
 
 @contextlib.contextmanager
 def _short_postgresql(raw: Any, clock: str) -> Iterator[tuple[int, Run]]:
-    def run(statement: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    def run(statement: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Found:
         typed = ", ".join(f"{name} {_ROW_TYPES[name]}" for name in columns)
         with_rows = f"WITH v AS (SELECT * FROM json_to_recordset(%s::json) AS v({typed})) {statement}"
         json_rows = json.dumps([dict(zip(columns, row, strict=True)) for row in rows], ensure_ascii=False)
         cursor = raw.execute(with_rows, [json_rows])
-        return list(cursor.fetchall()) if cursor.description else []
+        return cache(lambda: list(cursor.fetchall()))
 
     raw.autocommit = True
     # The lock first and by a statement of its own: what follows sees what those did that we waited for.
     cursor = raw.execute(f"BEGIN; SELECT {clock} FROM pg_advisory_xact_lock_shared({_ROOM})")
     cursor.nextset()
-    yield cursor.fetchone()[0], run
-    raw.execute("COMMIT")
+    with raw.pipeline():
+        yield cursor.fetchone()[0], run
+        raw.execute("COMMIT")
 
 
 _SHORT: dict[str, Callable[[Any, str], contextlib.AbstractContextManager[tuple[int, Run]]]] = {

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
-from distributor.delivery.ledger.database import Database, Run
+from distributor.delivery.ledger.database import Database, Found, Run
 from distributor.delivery.model.flow import FlowKey
 from distributor.delivery.model.records import Actor
 from distributor.delivery.model.states import Event, State, sources, transition
@@ -56,13 +56,15 @@ def write(
     because a person or a sweep had moved the delivery on.
     """
     with database.short() as (now, run):
-        written = 0
-        for event in dict.fromkeys(result.event for result in results):
-            written += _record(run, event, [result for result in results if result.event is event], now, actor)
-        accepted = {Mark(*row) for row in run(_MARKING, Mark._fields, marks)} if marks else set()
+        recorded = [
+            _record(run, event, [result for result in results if result.event is event], now, actor)
+            for event in dict.fromkeys(result.event for result in results)
+        ]
+        marked = run(_MARKING, Mark._fields, marks) if marks else list
         if spending is not None:
+            accepted = (Mark(*row) for row in marked())
             _spend(run, Counter(key for mark in accepted for key in spending.flows.get(mark, ())), spending.day_of(now))
-        return accepted, len(results) - written
+    return {Mark(*row) for row in marked()}, len(results) - sum(len(found()) for found in recorded)
 
 
 _MARKING = (
@@ -77,7 +79,7 @@ _SPENDING = (
 )
 _KEPT = ("phase", "code", "enhanced", "reply", "reason", "relay")
 _RESULT = ("id", "attempt", "now", "wait", *_KEPT)
-_EVENT = ("issue_id", "id", "now", "who", "host", "attempt", "phase", "code", "enhanced", "reply", "relay")
+_EVENT = ("id", "attempt", "now", "who", "host", *_KEPT)
 
 
 def _spend(run: Run, counts: Mapping[FlowKey, int], today: str) -> None:
@@ -85,69 +87,56 @@ def _spend(run: Run, counts: Mapping[FlowKey, int], today: str) -> None:
         run(_SPENDING, ("kind", "name", "today", "spent"), [(key.kind.value, key.name, today, count)])
 
 
-def _record(run: Run, event: Event, results: Sequence[Result], now: int, actor: Actor) -> int:
-    """Apply *event* to the deliveries of *results* that it still applies to; returns how many."""
-    rows = [
-        (
-            each.id,
-            each.attempt,
-            now,
-            each.wait,
-            each.phase,
-            each.code,
-            each.enhanced,
-            each.reply,
-            each.reason,
-            each.relay,
-        )
-        for each in results
-    ]
-    moved = {(identity, attempt): issue_id for identity, attempt, issue_id in run(_recording(event), _RESULT, rows)}
-    if not moved:
-        return 0
-    if _target(event) is State.DEFERRED:
-        run(_CANCELLING, ("id", "now"), [(identity, now) for identity, _attempt in moved])
+def _record(run: Run, event: Event, results: Sequence[Result], now: int, actor: Actor) -> Found:
+    """Apply *event* to the deliveries of *results* that it still applies to; those are found."""
+    kept = [(each.phase, each.code, each.enhanced, each.reply, each.reason, each.relay) for each in results]
     told = [
-        (
-            moved[each.id, each.attempt], each.id, now, actor.who, actor.host, each.attempt,
-            each.phase, each.code, each.enhanced, each.reply, each.relay,
-        )
-        for each in results
-        if (each.id, each.attempt) in moved
-    ]  # fmt: skip
+        (each.id, each.attempt, now, actor.who, actor.host, *rest) for each, rest in zip(results, kept, strict=True)
+    ]
+    rows = [(each.id, each.attempt, now, each.wait, *rest) for each, rest in zip(results, kept, strict=True)]
     run(_telling(event), _EVENT, told)
-    return len(moved)
+    found = run(_recording(event), _RESULT, rows)
+    if _target(event) is State.DEFERRED:
+        run(_CANCELLING, ("id", "attempt", "now"), [(each.id, each.attempt, now) for each in results])
+    return found
+
+
+@cache
+def _applies(event: Event) -> str:
+    states = ", ".join(f"'{state.value}'" for state in sources(event))
+    return f"deliveries.id = v.id AND deliveries.attempt = v.attempt AND deliveries.state IN ({states})"
+
+
+@cache
+def _telling(event: Event) -> str:
+    # Before the delivery is moved, while it can be seen that it will be: nobody comes between (Database.short).
+    return (
+        "INSERT INTO events"
+        " (issue_id, delivery_id, at, kind, who, host, attempt, phase, code, enhanced, text, relay)"
+        f" SELECT deliveries.issue_id, v.id, v.now, '{event.value}', v.who, v.host, v.attempt, v.phase, v.code,"
+        f" v.enhanced, v.reply, v.relay FROM v JOIN deliveries ON {_applies(event)}"
+    )
 
 
 @cache
 def _recording(event: Event) -> str:
     target = _target(event)
     settled = "NULL" if target is State.DEFERRED else "v.now"
-    states = ", ".join(f"'{state.value}'" for state in sources(event))
     kept = ", ".join(f"{name} = v.{name}" for name in _KEPT)
     return (
         f"UPDATE deliveries SET state = '{target.value}', {kept}, next_attempt = v.now + v.wait,"
         # An attempt whose answer comes late was counted when it became uncertain.
         " tries = tries + CASE state WHEN 'uncertain' THEN 0 ELSE 1 END,"
         f" settled_at = {settled}, lease_id = NULL, claimed_from = NULL FROM v"
-        f" WHERE deliveries.id = v.id AND deliveries.attempt = v.attempt AND deliveries.state IN ({states})"
-        " RETURNING deliveries.id, deliveries.attempt, deliveries.issue_id"
-    )
-
-
-@cache
-def _telling(event: Event) -> str:
-    return (
-        "INSERT INTO events"
-        " (issue_id, delivery_id, at, kind, who, host, attempt, phase, code, enhanced, text, relay)"
-        f" SELECT issue_id, id, now, '{event.value}', who, host, attempt, phase, code, enhanced, reply, relay FROM v"
+        f" WHERE {_applies(event)} RETURNING deliveries.id"
     )
 
 
 # What was in flight when its issue was cancelled, and came back deferred, is cancelled now.
 _CANCELLING = (
     "UPDATE deliveries SET state = 'cancelled', next_attempt = NULL, settled_at = v.now FROM v, issues"
-    " WHERE deliveries.id = v.id AND issues.id = deliveries.issue_id AND issues.state = 'cancelled'"
+    " WHERE deliveries.id = v.id AND deliveries.attempt = v.attempt AND deliveries.state = 'deferred'"
+    " AND issues.id = deliveries.issue_id AND issues.state = 'cancelled'"
 )
 
 
