@@ -409,7 +409,7 @@ def test_text_of_any_kind_comes_back_as_it_went_in(ledger_url: str) -> None:
         (claim,) = ledgers.claimed(ledger)[1]
         ledgers.mark(ledger, claim)
         ledgers.record(ledger, ledgers.result(claim, reply=odd))
-        (delivery,) = queries.account(ledger, 1)
+        (delivery,) = ledgers.account(ledger, 1)
         assert (delivery.reply, delivery.serves[0].contact, delivery.serves[0].unit) == (odd, odd, odd)
         assert queries.history(ledger, 1, 1)[0]["text"] == odd
 
