@@ -55,7 +55,7 @@ def _account(connection: Connection, issue: IssueRecord, span: Span) -> Account:
         groups={name: groups[name] for name in sorted(counts.groups, key=group_order)},
         totals=groups[None],
         times=_times(connection, counts, groups[None].sent),
-        next_attempt=maybe(counts.retry),
+        next_attempt=maybe(counting.next_retry(connection, counts)),
         reasons=_reasons(connection, counts, replaced),
         not_sent=_not_sent(connection, counts, list(replaced)),
         replaced=_listed(connection, list(replaced)[:LISTED]),

@@ -6,7 +6,6 @@ Each delivery is in one of three indexes: it waits, it is held under a lease, or
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -23,15 +22,11 @@ Cell = tuple[str, State]
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """*letters* are deliveries by group and state.
-
-    *due* is when the first of those that wait is, *retry* the first of those that are deferred: µs UTC.
-    """
+    """*letters* are deliveries by group and state; the first of those that wait is *due* (µs UTC)."""
 
     issue_id: int
     letters: Mapping[Cell, int]
     due: int | None
-    retry: int | None
 
     @property
     def groups(self) -> list[str]:
@@ -85,25 +80,19 @@ def counts_of(connection: Connection, issue_id: int) -> Counts:
         if owner == issue_id and state in _IN_HAND:
             letters[group, State(state)] += 1
     due: list[int] = []
-    retries: list[int] = []
-    for group, number, deferred, soonest, retry in connection.execute(_waiting(issue_id)):
-        letters += Counter({(group, State.QUEUED): number - deferred, (group, State.DEFERRED): deferred})
-        due.append(soonest)
-        retries += [] if retry is None else [retry]
-    return Counts(issue_id, letters, min(due, default=None), min(retries, default=None))
-
-
-def _waiting(issue_id: int) -> sa.Select[Any]:
-    """In the order of the index, so that nothing is sorted; of the two states that wait one is told apart."""
-    soonest = sa.func.min(deliveries.c.next_attempt)
-    return (
+    # In the order of the index, so that nothing is sorted; of the two states that wait one is told apart.
+    waits = (
         sa.select(
             deliveries.c.group_name, sa.func.count(), sa.func.count().filter(_DEFERRED),
-            soonest, soonest.filter(_DEFERRED),
+            sa.func.min(deliveries.c.next_attempt),
         )
-        .where(deliveries.c.issue_id == issue_id, waiting)
+        .where(mine, waiting)
         .group_by(deliveries.c.group_name)
     )  # fmt: skip
+    for group, number, deferred, first in connection.execute(waits):
+        letters += Counter({(group, State.QUEUED): number - deferred, (group, State.DEFERRED): deferred})
+        due.append(first)
+    return Counts(issue_id, letters, min(due, default=None))
 
 
 def span_of(connection: Connection, issue_id: int) -> Span:
@@ -120,6 +109,16 @@ def _in(issue_id: int, cell: Cell) -> tuple[sa.ColumnElement[bool], ...]:
     if state in _IN_HAND:
         return *mine, held, deliveries.c.issue_id + 0 == issue_id
     return *mine, waiting if state in WAITING else settled, deliveries.c.issue_id == issue_id
+
+
+def next_retry(connection: Connection, counts: Counts) -> int | None:
+    """When the first of those that are deferred is tried again: µs UTC."""
+    first = sa.select(sa.func.min(deliveries.c.next_attempt))
+    found = [
+        connection.execute(first.where(*_in(counts.issue_id, cell))).scalar_one()
+        for cell in counts.cells({State.DEFERRED})
+    ]
+    return min(found, default=None)
 
 
 def sent_at(connection: Connection, counts: Counts, ranks: Iterable[int]) -> Iterator[int]:
