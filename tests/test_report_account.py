@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distributor import settings as configuration
+from distributor.delivery.ledger import queries
 from distributor.delivery.ledger.opening import add_supplement
 from distributor.delivery.ledger.staging import Staging
 from distributor.delivery.model.records import DeliveryRecord, IssueRecord, IssueState, OmittedRecord, ServedRecord
@@ -340,6 +342,27 @@ def test_the_numbers_add_up_whatever_happened(account_of_either: Take) -> None:
         assert found.totals.units <= sum(numbers.units for numbers in found.groups.values())
 
     adds_up()
+
+
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
+def test_what_status_asks_is_answered_by_indexes_alone(ledger_url: str) -> None:
+    with ledgers.opened(ledger_url) as ledger:
+        ledgers.open_small(ledger, 3)
+        run: list[tuple[str, Any]] = []
+
+        @sa.event.listens_for(ledger.engine, "before_cursor_execute")
+        def listen(_connection: object, _cursor: object, statement: str, parameters: Any, *_more: object) -> None:
+            run.append((statement, parameters))
+
+        queries.progress(ledger, 1)
+        with ledger.engine.connect() as connection:
+            plans = [connection.exec_driver_sql("EXPLAIN QUERY PLAN " + text, given).all() for text, given in [*run]]
+    steps = [str(row[-1]) for plan in plans for row in plan]
+    assert len(steps) == 3, "nothing is sorted"
+    for name, step in zip(("settled", "leased", "waiting"), steps, strict=True):
+        assert f"INDEX deliveries_{name}" in step
+    assert "COVERING" in steps[0]
+    assert "COVERING" in steps[2]
 
 
 def test_other_issues_have_no_part_in_it(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Self
 from distributor.delivery.ledger.rows import batches
 from distributor.recipients.model import Candidate, GroupName, Printed, Resolution
 
-_CHUNK = 10_000
+_CHUNK = 1000
 # Nearly every address serves one contact, who stands beside it; `also` has the others of those that are shared. (It is
 # CROSS that makes SQLite begin with those few.)
 _SCHEMA = """
