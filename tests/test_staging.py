@@ -361,7 +361,7 @@ def test_those_an_issue_has_already_are_taken_out_with_all_they_serve() -> None:
 
 
 def test_a_list_and_its_files_become_recipients(tmp_path: Path) -> None:
-    rows = "单位,联系人,邮箱,停用\n" + "".join(f"第{n}公司,甲,a{n // 2}@example.org,\n" for n in range(2_500))
+    rows = "单位,联系人,邮箱,停用\n" + "".join(f"第{n}公司,甲,a{n // 2}@example.org,\n" for n in range(25_000))
     text = VALID.replace("units: [丙公司]", "units: [丙公司], include: m.csv")
     roster = load(written(tmp_path, text, m=rows + "戊公司,乙,A0@EXAMPLE.org,\n戊公司,丙,c@example.org,已离职\n"))
     routing = [("送", "有关部门", Place("60.txt", 1)), ("发", "各会员单位", Place("60.txt", 2))]

@@ -6,6 +6,8 @@ Each delivery is in one of three indexes: it waits, it is held under a lease, or
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -15,7 +17,6 @@ from distributor.delivery.model.states import HAS_IT, WAITING, State
 
 _IN_HAND = frozenset({State.CLAIMED, State.HANDING_OVER})
 _HAS_IT = deliveries.c.state.in_(sorted(HAS_IT))
-_DEFERRED = deliveries.c.state == State.DEFERRED.value
 
 Cell = tuple[str, State]
 
@@ -70,29 +71,40 @@ class Shared:
 
 def counts_of(connection: Connection, issue_id: int) -> Counts:
     """The issue's deliveries by group and state."""
-    mine, columns = deliveries.c.issue_id == issue_id, (deliveries.c.group_name, deliveries.c.state)
     letters: Counter[Cell] = Counter()
-    ended = sa.select(*columns, sa.func.count()).where(mine, settled).group_by(*reversed(columns))
-    for group, state, number in connection.execute(ended):
+    for group, state, number in chain(connection.execute(_settled(issue_id)), _in_hand(connection, issue_id)):
         letters[group, State(state)] += number
-    # There are few, of all issues together.
-    for owner, group, state in connection.execute(sa.select(deliveries.c.issue_id, *columns).where(held)):
-        if owner == issue_id and state in _IN_HAND:
-            letters[group, State(state)] += 1
     due: list[int] = []
-    # In the order of the index, so that nothing is sorted; of the two states that wait one is told apart.
-    waits = (
-        sa.select(
-            deliveries.c.group_name, sa.func.count(), sa.func.count().filter(_DEFERRED),
-            sa.func.min(deliveries.c.next_attempt),
-        )
-        .where(mine, waiting)
-        .group_by(deliveries.c.group_name)
-    )  # fmt: skip
-    for group, number, deferred, first in connection.execute(waits):
+    for group, number, deferred, first in connection.execute(_waiting(issue_id)):
         letters += Counter({(group, State.QUEUED): number - deferred, (group, State.DEFERRED): deferred})
         due.append(first)
     return Counts(issue_id, letters, min(due, default=None))
+
+
+def _settled(issue_id: int) -> sa.Select[Any]:
+    group, state = deliveries.c.group_name, deliveries.c.state
+    return (
+        sa.select(group, state, sa.func.count())
+        .where(deliveries.c.issue_id == issue_id, settled)
+        .group_by(state, group)
+    )
+
+
+def _in_hand(connection: Connection, issue_id: int) -> Iterator[tuple[str, str, int]]:
+    """Read one by one: there are few, of all issues together."""
+    found = sa.select(deliveries.c.issue_id, deliveries.c.group_name, deliveries.c.state).where(held)
+    for owner, group, state in connection.execute(found):
+        if owner == issue_id and state in _IN_HAND:
+            yield group, state, 1
+
+
+def _waiting(issue_id: int) -> sa.Select[Any]:
+    """In the order of the index, so that nothing is sorted; of the two states that wait one is told apart."""
+    deferred = sa.func.count().filter(deliveries.c.state == State.DEFERRED.value)
+    first = sa.func.min(deliveries.c.next_attempt)
+    mine = (deliveries.c.issue_id == issue_id, waiting)
+    group = deliveries.c.group_name
+    return sa.select(group, sa.func.count(), deferred, first).where(*mine).group_by(group)
 
 
 def span_of(connection: Connection, issue_id: int) -> Span:
