@@ -1,10 +1,13 @@
 """``python -m distributor`` and the ``distributor`` command."""
 
+import gc
 import sys
 
 
 def main() -> None:
     """Choose the language before the commands' help texts are made, then run the command."""
+    # What is made by importing stays: to look through it for garbage time and again takes a tenth of a short command.
+    gc.set_threshold(50_000)
     try:
         from distributor.i18n import activate  # noqa: PLC0415  Ctrl-C may come while modules are imported
 

@@ -9,15 +9,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from distributor.delivery.ledger import claims, migrate, sweeping, writing
+from distributor.delivery.ledger import claims, migrate, queries, sweeping, writing
 from distributor.delivery.ledger.allotments import Ask
 from distributor.delivery.ledger.claims import Claim
+from distributor.delivery.ledger.counts import span_of
 from distributor.delivery.ledger.database import Database
 from distributor.delivery.ledger.opening import NewIssue, NewLetter, open_issue
 from distributor.delivery.ledger.staging import Staging
 from distributor.delivery.ledger.writing import Mark, Result
 from distributor.delivery.model.flow import Rules, Way
-from distributor.delivery.model.records import Actor, IssueRecord
+from distributor.delivery.model.records import Actor, DeliveryRecord, IssueRecord
 from distributor.delivery.model.states import Event, State
 from distributor.recipients.model import Candidate, GroupName
 from distributor.render.message import Headers, compile_letter
@@ -137,6 +138,12 @@ def claim(database: Database, lease: int, limit: int) -> list[Claim]:
     """What a worker with one relay gets, where nothing is limited."""
     asks = [Ask(way, limit, 1) for way in ONE_WAY.ways]
     return claims.claim(database, lease, asks, ONE_WAY, day_of=today).claims
+
+
+def account(database: Database, issue_id: int) -> list[DeliveryRecord]:
+    """Every delivery of the issue."""
+    with database.read() as connection:
+        return list(queries.all_deliveries(connection, span_of(connection, issue_id)))
 
 
 def all_rows(database: Database, query: str) -> list[tuple[Any, ...]]:

@@ -24,7 +24,7 @@ from distributor.delivery.model.states import State
 from distributor.distribution import issues
 from distributor.report.standing import Standing
 from distributor.settings import load
-from tests.sites import BULLETIN, Site
+from tests.sites import BULLETIN, ROOT, Site
 
 FULL = Path("/dev/full")
 
@@ -324,3 +324,12 @@ def test_status_is_a_list_on_a_telephone_s_screen(site: Site) -> None:
     lines = shown(site, 40)
     assert lines[0].split() == ["issue", "60"]
     assert [line.split() for line in lines].count(["opened", "2026-03-05", "12:00"]) == 2
+
+
+def test_status_starts_without_what_only_others_need() -> None:
+    code = (
+        "import sys; import distributor.cli.status\n"
+        "print({'sqlalchemy.dialects.postgresql', 'distributor.delivery.channels.smtp', 'alembic'} & set(sys.modules))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "set()"

@@ -151,7 +151,7 @@ async def test_every_letter_goes_out_once_and_is_recorded(ledger: Database) -> N
     await run(make(ledger, script))
     assert script.addresses == sorted(f"office{number}@example.org" for number in range(1, 51))
     assert states(ledger) == {State.SENT: 50}
-    (first, *_others) = queries.account(ledger, issue.id)
+    (first, *_others) = ledgers.account(ledger, issue.id)
     assert (first.code, first.reply, first.relay, first.attempts) == (250, "queued", RELAY, 1)
 
 
@@ -211,7 +211,7 @@ async def test_one_is_refused_another_put_off_once(ledger: Database) -> None:
     script.on(3, refuse(451, "4.7.1 try again"))
     await run(make(ledger, script))
     assert states(ledger) == {State.SENT: 3, State.FAILED: 1}
-    account = {record.address: record for record in queries.account(ledger, issue.id)}
+    account = {record.address: record for record in ledgers.account(ledger, issue.id)}
     assert (account["office2@example.org"].code, account["office2@example.org"].phase) == (550, "rcpt")
     assert account["office3@example.org"].attempts == 2
     assert [event["kind"] for event in queries.history(ledger, issue.id, 3)] == ["defer", "accepted"]
@@ -242,7 +242,7 @@ async def test_a_relay_that_cannot_be_reached_puts_everything_off_and_is_named(l
     script.refusals.extend([said(Phase.CONNECT, None, "Connection refused")] * 3)
     await run(make(ledger, script, IN_AN_HOUR))
     assert states(ledger) == {State.DEFERRED: 5}
-    for record in queries.account(ledger, issue.id):
+    for record in ledgers.account(ledger, issue.id):
         assert (record.phase, record.reply, record.attempts) == ("connect", "Connection refused", 1)
         assert record.next_attempt is not None
 
@@ -371,7 +371,7 @@ async def test_a_letter_that_cannot_be_made_fails_alone(ledger: Database) -> Non
     await run(make(ledger, script))
     assert states(ledger) == {State.SENT: 3, State.FAILED: 1}
     failed = [
-        (record.id, record.reason) for record in queries.account(ledger, issue.id) if record.state is State.FAILED
+        (record.id, record.reason) for record in ledgers.account(ledger, issue.id) if record.state is State.FAILED
     ]
     assert failed == [(2, "not-made")]
 

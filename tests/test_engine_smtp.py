@@ -96,7 +96,7 @@ def test_one_is_refused_another_put_off_once(ledger: Database, server: Server) -
     run(ledger, server)
     assert states(ledger) == {State.SENT: 4, State.FAILED: 1}
     assert sorted(server.accepted) == addresses(1, 3, 4, 5)
-    account = {record.address: record for record in queries.account(ledger, issue.id)}
+    account = {record.address: record for record in ledgers.account(ledger, issue.id)}
     refused, late = account[address(2)], account[address(4)]
     assert (refused.code, refused.enhanced, refused.reason) == (550, "5.1.1", "no-such-mailbox")
     assert late.attempts == 2

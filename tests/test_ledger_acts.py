@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from distributor.delivery.ledger import acts, claims, queries, queues
+from distributor.delivery.ledger.counts import span_of
 from distributor.delivery.ledger.database import Database
 from distributor.delivery.ledger.queues import Queue
 from distributor.delivery.model.records import IssueRecord, IssueState
@@ -286,8 +287,9 @@ def test_the_addresses_an_issue_has(ledger: Database) -> None:
 def test_an_account_is_of_one_moment(ledger: Database) -> None:
     """A report that is read while workers write adds up."""
     issue = open_small(ledger, 20)
-    account = queries.account(ledger, issue.id)
-    first = next(account)
-    claimed(ledger)
-    assert {first.state, *(record.state for record in account)} == {State.QUEUED}
-    assert {record.state for record in queries.account(ledger, issue.id)} == {State.CLAIMED}
+    with ledger.read() as connection:
+        account = queries.all_deliveries(connection, span_of(connection, issue.id))
+        first = next(account)
+        claimed(ledger)
+        assert {first.state, *(record.state for record in account)} == {State.QUEUED}
+    assert {record.state for record in ledgers.account(ledger, issue.id)} == {State.CLAIMED}

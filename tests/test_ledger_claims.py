@@ -217,7 +217,7 @@ def test_a_result_is_kept_with_the_delivery_and_as_an_event(ledger: Database) ->
     _lease, (claim,) = claimed(ledger)
     mark(ledger, claim)
     record(ledger, result(claim, reply="OK queued as 4F\n第二行"))
-    (delivery,) = queries.account(ledger, issue.id)
+    (delivery,) = ledgers.account(ledger, issue.id)
     assert (delivery.state, delivery.attempts, delivery.phase, delivery.code) == (State.SENT, 1, "dot", 250)
     assert (delivery.enhanced, delivery.reply, delivery.reason) == ("2.0.0", "OK queued as 4F\n第二行", "sent")
     assert delivery.relay == "relay.example:25"
@@ -235,7 +235,7 @@ def test_a_deferral_says_when_it_is_tried_again(ledger: Database) -> None:
     issue = open_small(ledger, 1)
     _lease, (claim,) = claimed(ledger)
     record(ledger, result(claim, Event.DEFER, wait=90_000_000))
-    (delivery,) = queries.account(ledger, issue.id)
+    (delivery,) = ledgers.account(ledger, issue.id)
     (event,) = queries.history(ledger, issue.id, claim.id)
     assert delivery.next_attempt is not None
     assert (delivery.next_attempt - event["at"]).total_seconds() == 90

@@ -62,6 +62,13 @@ def described_table(look: sa.Inspector, table: str) -> list[str]:
     return sorted(repr(sorted(each.items())) for each in (*columns, *indexes, *keys))
 
 
+def created_at_once(ledger: Database) -> None:
+    """By the schema alone, which says of partial indexes what SQLite is to know."""
+    for index in (index for table in metadata.tables.values() for index in table.indexes):
+        index.dialect_options["postgresql"]["where"] = index.dialect_options["sqlite"]["where"]
+    metadata.create_all(ledger.engine)
+
+
 def test_migrated_tables_are_those_of_create_all(ledger_url: str, tmp_path: Path) -> None:
     migrated = described(ledger_url, migrate.upgrade)
     if ledger_url.startswith("sqlite"):
@@ -71,7 +78,7 @@ def test_migrated_tables_are_those_of_create_all(ledger_url: str, tmp_path: Path
         with engine.begin() as connection:
             connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
         engine.dispose()
-    created = described(ledger_url, lambda ledger: metadata.create_all(ledger.engine))
+    created = described(ledger_url, created_at_once)
     assert migrated == created
 
 
@@ -409,7 +416,7 @@ def test_text_of_any_kind_comes_back_as_it_went_in(ledger_url: str) -> None:
         (claim,) = ledgers.claimed(ledger)[1]
         ledgers.mark(ledger, claim)
         ledgers.record(ledger, ledgers.result(claim, reply=odd))
-        (delivery,) = queries.account(ledger, 1)
+        (delivery,) = ledgers.account(ledger, 1)
         assert (delivery.reply, delivery.serves[0].contact, delivery.serves[0].unit) == (odd, odd, odd)
         assert queries.history(ledger, 1, 1)[0]["text"] == odd
 

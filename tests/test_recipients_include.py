@@ -55,7 +55,7 @@ def test_a_file_is_read_as_units(tmp_path: Path) -> None:
         ("丁公司", "办公室", "office@delta.example.com", "收文", None),
         ("丁公司", "市场部", "market@delta.example.com", None, "部门已撤并"),
     ]
-    assert [str(contact.place) for contact in units[0].contacts] == [f"{tmp_path / 'm.csv'}:{line}" for line in (2, 3)]
+    assert [str(unit.place) for unit in units] == [f"{tmp_path / 'm.csv'}:{line}" for line in (2, 4)]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_text_in_quotes_may_hold_commas_and_quotes(tmp_path: Path) -> None:
 def test_a_line_break_in_quotes_keeps_the_lines_of_later_rows_right(tmp_path: Path) -> None:
     """A note may have several lines; it is not read, but counted."""
     path = included(tmp_path, HEADER + '丁公司,甲,a@example.org,,,,"一\n二\n三"\n戊公司,乙,b@example.org\n')
-    assert [contact.place.line for contact in contacts(path)] == [2, 5]
+    assert [unit.place.line for unit in include_of(path).read()] == [2, 5]
 
 
 def test_a_row_without_salutation_takes_that_of_the_list(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from distributor.delivery.model.flow import Limits, Rules, Way
-from distributor.distribution.site import mail_channels, open_site
+from distributor.distribution.site import open_site
+from distributor.distribution.ways import mail_channels
 from distributor.settings import load
 from tests.sites import Site, parse, texts
 from tests.smtpd import Certificates, Smtpd

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distributor.delivery.model.records import IssueState
-from distributor.delivery.model.states import UNSETTLED, State
-from distributor.report.account import HAS_IT
+from distributor.delivery.model.states import HAS_IT, UNSETTLED, State
 from distributor.report.standing import Standing, standing
 
 OPEN, PAUSED, CANCELLED = IssueState.OPEN, IssueState.PAUSED, IssueState.CANCELLED

@@ -5,7 +5,6 @@ import dataclasses
 import datetime as dt
 import io
 import json
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,7 +13,6 @@ from hypothesis import strategies as st
 
 from distributor.delivery.model.records import DeliveryRecord, OmittedRecord, ServedRecord
 from distributor.delivery.model.states import State
-from distributor.report.account import Tally, account
 from distributor.report.tables import (
     account_json,
     contact_rows,
@@ -25,6 +23,7 @@ from distributor.report.tables import (
     omitted_rows,
     one_line,
 )
+from tests.accounts import plain
 from tests.test_report_account import ISSUE, OPENED, delivery
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -126,7 +125,7 @@ def test_a_delivery_as_json() -> None:
 
 
 def test_an_account_as_json() -> None:
-    found = account(ISSUE, [FAILED, delivery(1, group="发", units=("丙公司",), seconds=5)], [DISABLED, UNRESOLVED])
+    found = plain(ISSUE, [FAILED, delivery(1, group="发", units=("丙公司",), seconds=5)], [DISABLED, UNRESOLVED])
     document = account_json(found)
     assert [group["group"] for group in document["groups"]] == ["送", "发"]
     assert document["groups"][0] == {
@@ -136,6 +135,10 @@ def test_an_account_as_json() -> None:
     assert (document["totals"]["letters"], document["totals"]["disabled"]) == (2, 1)
     assert document["sent"]["first"] == document["sent"]["last"] == "2026-03-05T02:00:05+00:00"
     assert [each["address"] for each in document["not_sent"]] == ["x@alpha.example.org"]
+    assert document["not_sent_total"] == 1
+    (reason,) = document["reasons"]
+    assert (reason["state"], reason["reason"], reason["letters"]) == ("failed", "no-such-mailbox", 1)
+    assert (reason["why"], reason["next_step"]) == ("There is no such mailbox.", document["not_sent"][0]["next_step"])
     assert [(each["group"], each["name"], each["reason"]) for each in document["omitted"]] == [
         ("送", "某科", "disabled"),
         (None, "有关部们", "unresolved"),
@@ -144,17 +147,18 @@ def test_an_account_as_json() -> None:
 
 def test_a_failed_letter_that_was_replaced_has_a_place_of_its_own() -> None:
     corrected = dataclasses.replace(FAILED, id=8, supplement=1, address="y@alpha.example.org", state=State.SENT)
-    document = account_json(account(ISSUE, [FAILED, corrected], []))
-    assert document["not_sent"] == []
+    document = account_json(plain(ISSUE, [FAILED, corrected], []))
+    assert (document["not_sent"], document["not_sent_total"], document["replaced_total"]) == ([], 0, 1)
     assert [each["address"] for each in document["replaced"]] == ["x@alpha.example.org"]
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_a_document_in_pieces_is_one_document(count: int) -> None:
-    tally = Tally(ISSUE, [])
-    rows = (delivery_json(record, "60") for record in tally.passing(delivery(number) for number in range(count)))
-    pieces = list(json_text({"schema": "x/1"}, "deliveries", rows, lambda: account_json(tally.account())))
-    document: dict[str, Any] = json.loads("".join(pieces))
-    assert list(document)[:2] == ["schema", "deliveries"]
-    assert len(document["deliveries"]) == document["totals"]["letters"] == count
-    assert len(pieces) == count + 2
+    rows = [delivery_json(delivery(number), "60") for number in range(count)]
+    pieces = list(json_text({"schema": "x/1", "totals": {"letters": count}}, deliveries=iter(rows)))
+    assert json.loads("".join(pieces)) == {"schema": "x/1", "totals": {"letters": count}, "deliveries": rows}
+    assert sum('"a' in piece for piece in pieces) == count, "each delivery is a piece of its own"
+
+
+def test_a_document_without_deliveries_is_one_document() -> None:
+    assert json.loads("".join(json_text({"schema": "x/1"}))) == {"schema": "x/1"}

@@ -12,11 +12,11 @@ from distributor.cli import flows, output
 from distributor.cli.output import said
 from distributor.cli.progress import state_word
 from distributor.delivery.model.records import DeliveryRecord, IssueRecord, IssueState, OmittedRecord, ServedRecord
-from distributor.delivery.model.states import State
+from distributor.delivery.model.states import REFUSED, State
 from distributor.distribution.flows import Hindered
 from distributor.i18n import _, ngettext, sentences
-from distributor.report.account import REFUSED, WORST_FIRST, Account, Numbers
-from distributor.report.reasons import BLOCKING, Explanation, explain, explain_omitted
+from distributor.report.account import WORST_FIRST, Account, Numbers
+from distributor.report.reasons import BLOCKING, Explanation, explain, explain_omitted, explain_state
 from distributor.report.standing import Standing, standing
 from distributor.report.tables import account_json, one_line
 from distributor.settings import Settings
@@ -40,7 +40,7 @@ def outcome(account: Account) -> int:
 
 
 def document(account: Account, hindered: Hindered) -> dict[str, Any]:
-    """The JSON of an account, distributor.report/1, without the deliveries that were sent."""
+    """The JSON of an account, distributor.report/1."""
     head = {"schema": "distributor.report/1", "issue": output.issue_json(account.issue)}
     body = account_json(account) | {"flows": [flows.document(each) for each in hindered.barred]}
     if hindered.barred:
@@ -140,7 +140,7 @@ def _show_not_sent(account: Account, settings: Settings, console: Console) -> No
             console.print(f"  → {why.next_step}", soft_wrap=True)
         for record in records:
             _show_delivery(record, settings, console)
-    _say_more(len(account.not_sent) - len(listed), account.issue.ref, console)
+    _say_more(account.not_sent_total - len(listed), account.issue.ref, console)
 
 
 def _show_replaced(account: Account, settings: Settings, console: Console) -> None:
@@ -149,7 +149,7 @@ def _show_replaced(account: Account, settings: Settings, console: Console) -> No
     console.print("\n" + _("Failed, and sent since to another address of the same contact:"))
     for record in account.replaced[:LIST_MOST]:
         _show_delivery(record, settings, console)
-    _say_more(len(account.replaced) - LIST_MOST, account.issue.ref, console)
+    _say_more(account.replaced_total - LIST_MOST, account.issue.ref, console)
 
 
 def _show_delivery(record: DeliveryRecord, settings: Settings, console: Console) -> None:
@@ -234,9 +234,10 @@ def _closing(account: Account) -> Iterator[str]:
 def _failures(account: Account) -> Iterator[str]:
     """How many failed letters each next step mends; the steps stand above, and name commands in every language."""
     ref = account.issue.ref
-    steps = [explain(record, ref).next_step for record in account.not_sent if record.state in REFUSED]
-    again = sum("--failed" in step for step in steps)
-    address = sum("--missing" in step for step in steps)
+    refused = {why: letters for why, letters in account.reasons.items() if why[0] in REFUSED}
+    steps = [(explain_state(*why, ref).next_step, letters) for why, letters in refused.items()]
+    again = sum(letters for step, letters in steps if "--failed" in step)
+    address = sum(letters for step, letters in steps if "--missing" in step)
     if address:
         text = ngettext(
             "{n} letter needs an address that works: correct the list, then `distributor resend {ref} --missing`.",
@@ -251,7 +252,7 @@ def _failures(account: Account) -> Iterator[str]:
             again,
         )
         yield text.format(n=again, ref=ref)
-    if other := len(steps) - address - again:
+    if other := sum(refused.values()) - address - again:
         text = ngettext("{n} letter failed: see above what to do.", "{n} letters failed: see above what to do.", other)
         yield text.format(n=other)
 

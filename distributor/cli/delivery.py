@@ -15,7 +15,7 @@ from distributor.cli.progress import Watch
 from distributor.delivery.ledger.queries import Progress
 from distributor.delivery.model.records import IssueRecord
 from distributor.delivery.model.states import State
-from distributor.distribution import delivering, flows, issues
+from distributor.distribution import accounting, delivering, flows, issues
 from distributor.distribution.delivering import Ending, Watched
 from distributor.distribution.flows import Hindered
 from distributor.distribution.site import Site
@@ -48,7 +48,7 @@ def _deliver_and_tell(site: Site, issue: IssueRecord, *, as_json: bool, others: 
     if others and site.settings.broker is None and watched.ending is not Ending.STOPPED:
         _deliver_others(site, issue)
     current, _progress = issues.progress_of(site, issue)
-    account = issues.account_of(site, current)
+    account = accounting.account_of(site, current)
     hindered = flows.hindered(site, current)
     accounts.show(account, hindered, site.settings, output.console(stderr=as_json))
     _say_ending(site, account, hindered, watched)

@@ -10,7 +10,7 @@ from distributor.cli.delivery import deliver_and_tell
 from distributor.cli.naming import find_issue
 from distributor.delivery.model.records import IssueRecord
 from distributor.delivery.model.states import State
-from distributor.distribution import flows, issues, supplement
+from distributor.distribution import accounting, flows, issues, supplement
 from distributor.distribution.site import Site, open_site
 from distributor.i18n import _, ngettext
 
@@ -45,7 +45,7 @@ def resend(site_name: str | None, issue: str, which: str | None, reason: str, ye
         if count:
             return deliver_and_tell(site, found, as_json=as_json)
         output.say(_("There is nobody to send issue {ref} to.").format(ref=found.ref))
-        account = issues.account_of(site, found)
+        account = accounting.account_of(site, found)
         if as_json:
             output.put_json(accounts.document(account, flows.hindered(site, found)) | {"schema": "distributor.send/1"})
         return accounts.outcome(account)

@@ -22,7 +22,8 @@ from distributor.delivery.model.flow import Way
 from distributor.delivery.model.records import IssueRecord, IssueState
 from distributor.delivery.model.states import State
 from distributor.distribution import flows
-from distributor.distribution.site import Site, mail_channels, worker
+from distributor.distribution.site import Site, worker
+from distributor.distribution.ways import mail_channels
 from distributor.errors import LedgerError
 from distributor.settings import Settings
 

@@ -1,21 +1,20 @@
-"""Issues by the names people use for them, their accounts, and what people decide about them."""
+"""Issues by the names people use for them, how they stand, and what people decide about them."""
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from distributor.delivery.ledger import acts, gaps, queries
 from distributor.delivery.ledger.queries import Progress
-from distributor.delivery.model.records import DeliveryRecord, IssueRecord, IssueState
+from distributor.delivery.model.records import IssueRecord, IssueState
 from distributor.delivery.model.states import State
 from distributor.distribution import flows
 from distributor.distribution.site import Site
 from distributor.errors import Finding, InputError, NotFoundError, RefusedError, Severity
 from distributor.i18n import _
 from distributor.recipients.addresses import address_key
-from distributor.report.account import Account, Tally, account
 from distributor.report.standing import Standing, standing
 
 FAILED = (State.FAILED, State.BOUNCED)
@@ -109,16 +108,6 @@ def standing_of(site: Site, issue: IssueRecord, progress: Progress) -> Standing:
 def unsettled(site: Site) -> list[IssueRecord]:
     """Issues that still have deliveries to settle, oldest first."""
     return queries.unsettled_issues(site.ledger)
-
-
-def account_of(site: Site, issue: IssueRecord) -> Account:
-    """What became of every delivery of *issue*."""
-    return account(issue, queries.account(site.ledger, issue.id), queries.omissions(site.ledger, issue.id))
-
-
-def deliveries_of(site: Site, issue: IssueRecord) -> tuple[Tally, Iterator[DeliveryRecord]]:
-    """Every delivery of *issue*, streamed; and a tally that has its omissions and can count them as they pass."""
-    return Tally(issue, queries.omissions(site.ledger, issue.id)), queries.account(site.ledger, issue.id)
 
 
 def pause(site: Site, issue: IssueRecord, reason: str) -> None:

@@ -21,7 +21,8 @@ from distributor.delivery.model.replies import Outcome, classify, provider_of
 from distributor.delivery.model.states import State
 from distributor.distribution.opening import headers_for, read_attachments
 from distributor.distribution.planning import Plan, read_templates, render_letters
-from distributor.distribution.site import READ_TIMEOUT, Site, helo, mail_channels
+from distributor.distribution.site import Site
+from distributor.distribution.ways import READ_TIMEOUT, helo, mail_channels
 from distributor.errors import DistributorError, Finding, InputError, Severity
 from distributor.i18n import _, ngettext
 from distributor.recipients import loader

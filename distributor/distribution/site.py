@@ -6,15 +6,13 @@ import os
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from distributor import settings as configuration
-from distributor.delivery.channels.smtp import SmtpChannel
 from distributor.delivery.ledger import migrate
 from distributor.delivery.ledger.database import Database
-from distributor.delivery.model.flow import Rules, Way
+from distributor.delivery.model.flow import Rules
 from distributor.delivery.model.records import Actor
-from distributor.settings import Relay, Settings
+from distributor.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,31 +62,3 @@ def open_site(explicit: str | None = None, actor: Actor | None = None) -> Iterat
         yield site
     finally:
         site.close()
-
-
-@contextlib.contextmanager
-def mail_channels(settings: Settings) -> Iterator[tuple[list[tuple[Way, SmtpChannel]], Path | None]]:
-    """A channel to each relay, with its way; without relays, one to a sink of our own whose folder comes with it."""
-    ways = settings.rules.ways
-    if settings.relays:
-        yield [(way, _channel(settings, relay)) for way, relay in zip(ways, settings.relays, strict=True)], None
-        return
-    from distributor.delivery.channels.sink import Sink  # noqa: PLC0415  a mail server, which most commands do without
-
-    with Sink(settings.outbox) as sink:
-        yield [(way, _channel(settings, sink.relay)) for way in ways], settings.outbox
-
-
-def helo(relay: Relay) -> str:
-    """The name given in EHLO (RFC 5321 4.1.1.1): ours, except to ourselves."""
-    return "localhost" if relay.on_loopback else socket.getfqdn()
-
-
-def _channel(settings: Settings, relay: Relay) -> SmtpChannel:
-    return SmtpChannel(
-        relay, helo=helo(relay), timeout=READ_TIMEOUT, deadline=SESSION_DEADLINE, ca_file=settings.ca_file
-    )
-
-
-READ_TIMEOUT = 60.0
-SESSION_DEADLINE = 300.0

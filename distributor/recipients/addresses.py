@@ -14,10 +14,10 @@ MAX_LOCAL_PART = 64  # octets, RFC 5321 4.5.3.1.1
 # email-validator, never wider: no "xn--" or other labels with "--" in third place, no names that are special-use.
 _PLAIN = re.compile(
     r"(?!.{255})(?![^@]{65})"
-    r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
-    r"@(?:(?!..--)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+"
-    r"(?!(?:arpa|local|onion)\Z)[a-z]{2,63}",
-    re.ASCII | re.IGNORECASE,
+    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+    r"@(?:(?!-|..--)[A-Za-z0-9-]{1,63}(?<!-)\.)+"
+    r"(?!(?i:arpa|local|onion)\Z)[A-Za-z]{2,63}",
+    re.ASCII,
 )
 
 _ADDRESS_LIKE = re.compile(r"[^\s@,;、，；/<>]+@[^\s@,;、，；/<>]+")

@@ -14,7 +14,7 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, groupby, islice
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -68,14 +68,19 @@ _Record = tuple[int, list[str]]
 
 @dataclass(frozen=True, slots=True)
 class _Header:
-    """What the columns of a file mean. *get* picks the fields of a Row; cell number *width* stands for no column."""
+    """What the columns of a file mean. *get* picks the fields of a Row; cell number *width* stands for no column.
+
+    *blanks* are as many empty cells as a row may lack, that one included.
+    """
 
     width: int
     get: Callable[[Sequence[str]], tuple[str, ...]]
+    blanks: tuple[str, ...]
 
-    def row(self, cells: list[str]) -> Row:
-        padded = [*cells[: self.width], *[""] * (self.width - len(cells)), ""]
-        return Row._make(map(str.strip, self.get(padded)))
+    def fields(self, cells: list[str]) -> tuple[str, ...]:
+        """What is in a Row. (Of a million rows hardly one is looked at by name.)"""
+        there = cells[: self.width]
+        return self.get((*map(str.strip, there), *self.blanks[len(there) :]))
 
     def has_more(self, cells: list[str]) -> bool:
         """Whether there is text in cells beyond the last column."""
@@ -193,12 +198,12 @@ def _check(lines: Iterator[str], faults: Faults) -> int:
     contacts = 0
     for line, cells in records:
         contacts += 1
-        row = header.row(cells)
+        row = header.fields(cells)
         if header.has_more(cells):
             message = _("this row has more cells than there are columns")
             faults.add("too-many-cells", line, message, _("put quotes around a text that holds a comma"))
         elif not _fine(row):
-            _explain(row, line, faults)
+            _explain(Row(*row), line, faults)
     return contacts
 
 
@@ -226,7 +231,7 @@ def _header(record: _Record | None, faults: Faults) -> _Header | None:
     if faults:
         return None
     places = [fields.index(name) if name in fields else len(fields) for name in Row._fields]
-    return _Header(len(fields), itemgetter(*places))
+    return _Header(len(fields), itemgetter(*places), ("",) * (len(fields) + 1))
 
 
 def _columns_remedy() -> str:
@@ -234,12 +239,13 @@ def _columns_remedy() -> str:
     return text.format(columns=",".join(_TITLES.values()))
 
 
-def _fine(row: Row) -> bool:
+def _fine(row: tuple[str, ...]) -> bool:
+    unit, name, email, _role, _salutation, disabled = row
     return (
-        bool(row.unit and row.name and row.email)
-        and why_not_address(row.email) is None
+        bool(unit and name and email)
+        and why_not_address(email) is None
         and why_not_text("".join(row)) is None
-        and (not row.disabled or is_reason(row.disabled))
+        and (not disabled or is_reason(disabled))
     )
 
 
@@ -270,7 +276,7 @@ def _read(source: _Source, sha256: str) -> Iterator[Unit]:
             records = _records(_lines(stream, source.encoding, digest), unexpected)
             header = _header(next(records, None), unexpected)
             if header is not None:
-                yield from _units(source, ((line, header.row(cells)) for line, cells in records))
+                yield from _units(source, header, records)
     except OSError:
         raise _changed(source) from None
     if digest.hexdigest() != sha256:
@@ -283,20 +289,26 @@ def _changed(source: _Source) -> InputError:
     return InputError([Finding(Severity.ERROR, "changed-include", message, place, _("run the command again"))])
 
 
-def _units(source: _Source, rows: Iterator[tuple[int, Row]]) -> Iterator[Unit]:
-    def addressed(item: tuple[int, Row]) -> tuple[str, str]:
-        row = item[1]
-        return row.unit, row.salutation or source.salutations.get(row.unit, row.unit)
+def _units(source: _Source, header: _Header, records: Iterator[_Record]) -> Iterator[Unit]:
+    contacts: list[Contact] = []
+    head, begins = ("", ""), 0
+    for line, cells in records:
+        name, contact, email, role, salutation, disabled = header.fields(cells)
+        addressed = (name, salutation or source.salutations.get(name, name))
+        if addressed != head or len(contacts) == _NEIGHBOURS:
+            if contacts:
+                yield Unit(*head, tuple(contacts), Place(source.file, begins))
+            contacts, head, begins = [], addressed, line
+        if not email.isascii():
+            _insist_on_key(source, email)
+        contacts.append(Contact(name, contact, email, role or None, disabled or None))
+    if contacts:
+        yield Unit(*head, tuple(contacts), Place(source.file, begins))
 
-    for (name, salutation), neighbours in groupby(rows, addressed):
-        while contacts := tuple(_contact(source, line, row) for line, row in islice(neighbours, _NEIGHBOURS)):
-            yield Unit(name, salutation, contacts, contacts[0].place)
 
-
-def _contact(source: _Source, line: int, row: Row) -> Contact:
+def _insist_on_key(source: _Source, email: str) -> None:
+    """The hash would tell, but only at the end of the file."""
     try:
-        address_key(row.email)
+        address_key(email)
     except ValueError:
-        # The hash would tell, but only at the end of the file.
         raise _changed(source) from None
-    return Contact(row.unit, row.name, row.email, row.role or None, row.disabled or None, Place(source.file, line))

@@ -232,7 +232,6 @@ class _ListReader:
                 email=fields.address("email") or "",
                 role=fields.optional_text("role"),
                 disabled=fields.reason("disabled"),
-                place=self._place(item.line),
             )
 
     def _unused(self, audiences: Mapping[str, Audience]) -> None:

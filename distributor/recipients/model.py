@@ -46,7 +46,6 @@ class Contact(NamedTuple):
     email: str
     role: str | None
     disabled: str | None
-    place: Place
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from distributor.errors import Finding, InputError, Place, Severity
 from distributor.i18n import _, sentences
 from distributor.recipients.addresses import address_key
 from distributor.recipients.faults import nearest
-from distributor.recipients.model import Audience, Candidate, Contact, GroupName, Printed, Resolution, Roster, Unit
+from distributor.recipients.model import Audience, Candidate, GroupName, Printed, Resolution, Roster, Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +177,12 @@ def _candidates(routes: Iterable[_Route], units: Mapping[str, Unit]) -> Iterator
     """Higher groups first, so that the first candidate of an address is the one whose letter it gets."""
     for route in routes:
         for unit in _members(route.audience, units):
-            for contact in unit.contacts:
-                yield _candidate(route, unit, contact)
+            for _unit, name, email, role, disabled in unit.contacts:
+                # In the order of Candidate's fields: a million of them are made.
+                yield Candidate(
+                    route.group, route.label, route.audience.name, unit.name, unit.salutation,
+                    name, role, email, address_key(email), disabled,
+                )  # fmt: skip
 
 
 def _members(audience: Audience, units: Mapping[str, Unit]) -> Iterator[Unit]:
@@ -186,12 +190,3 @@ def _members(audience: Audience, units: Mapping[str, Unit]) -> Iterator[Unit]:
         yield units[name]
     for include in audience.includes:
         yield from include.read()
-
-
-def _candidate(route: _Route, unit: Unit, contact: Contact) -> Candidate:
-    """Told in the order of Candidate's fields: a million of them are made."""
-    _unit, name, email, role, disabled, _place = contact
-    return Candidate(
-        route.group, route.label, route.audience.name, unit.name, unit.salutation,
-        name, role, email, address_key(email), disabled,
-    )  # fmt: skip

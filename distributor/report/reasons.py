@@ -26,14 +26,19 @@ Words = Callable[[], tuple[str, str]]
 
 def explain(record: DeliveryRecord, issue: str = "ISSUE") -> Explanation:
     """Why *record* is in its state, and what to do; commands name the issue as *issue*."""
-    if words := _STATES.get(record.state):
+    return explain_state(record.state, record.reason, issue)
+
+
+def explain_state(state: State, reason: str | None, issue: str = "ISSUE") -> Explanation:
+    """As explain(), of all that are in *state* for *reason*."""
+    if words := _STATES.get(state):
         sentence, step = words()
     else:
-        sentence, step = _REASONS.get(record.reason or "unknown", _unknown)()
+        sentence, step = _REASONS.get(reason or "unknown", _unknown)()
     step = step.format(issue=issue)
-    if record.state is State.DEFERRED and record.reason in BLOCKING:
+    if state is State.DEFERRED and reason in BLOCKING:
         step = sentences(step, _("Until that is done it is held back; `distributor release` lists it and lets it go."))
-    elif record.state is State.DEFERRED and record.reason not in PAUSING:
+    elif state is State.DEFERRED and reason not in PAUSING:
         step = _by_itself(step)
     return Explanation(sentence, step)
 
@@ -84,6 +89,9 @@ _STATES: dict[State, Words] = {
     ),
     State.SUPPRESSED: lambda: (_("It was withheld by a person's decision."), ""),
 }
+
+# In the other states a delivery's reason tells why.
+TOLD_BY_REASON = frozenset(State) - _STATES.keys()
 
 _OMITTED: dict[str, Words] = {
     "disabled": lambda: (

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from distributor.delivery.model.records import IssueState
-from distributor.delivery.model.states import State
-from distributor.report.account import HAS_IT
+from distributor.delivery.model.states import HAS_IT, State
 
 
 class Standing(StrEnum):

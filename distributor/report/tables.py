@@ -10,14 +10,14 @@ from distributor.delivery.model.records import DeliveryRecord, OmittedRecord, Se
 from distributor.delivery.model.states import State
 from distributor.i18n import _
 from distributor.report.account import Account, Numbers
-from distributor.report.reasons import explain, explain_omitted
+from distributor.report.reasons import explain, explain_omitted, explain_state
 
 # JSON
 
 
 def account_json(account: Account) -> dict[str, Any]:
-    """Numbers, times and everybody who does not have it; times in ISO 8601, UTC."""
-    times = account.times
+    """Numbers, times and who does not have it; times in ISO 8601, UTC."""
+    times, ref = account.times, account.issue.ref
     return {
         "groups": [
             {"group": name} | _numbers_json(numbers) | {"disabled": account.disabled(name)}
@@ -26,9 +26,12 @@ def account_json(account: Account) -> dict[str, Any]:
         "totals": _numbers_json(account.totals) | {"disabled": account.disabled()},
         "sent": {name: _iso(moment) for name, moment in times._asdict().items()} if times else None,
         "next_attempt": _iso(account.next_attempt),
-        "not_sent": [delivery_json(record, account.issue.ref) for record in account.not_sent],
-        "replaced": [delivery_json(record, account.issue.ref) for record in account.replaced],
-        "omitted": [_omitted_json(record, account.issue.ref) for record in account.omitted],
+        "reasons": [_reason_json(*why, letters, ref) for why, letters in account.reasons.items()],
+        "not_sent_total": account.not_sent_total,
+        "not_sent": [delivery_json(record, ref) for record in account.not_sent],
+        "replaced_total": account.replaced_total,
+        "replaced": [delivery_json(record, ref) for record in account.replaced],
+        "omitted": [_omitted_json(record, ref) for record in account.omitted],
     }
 
 
@@ -76,6 +79,17 @@ def _by_state(counts: Mapping[State, int]) -> dict[str, int]:
     return {state.value: counts[state] for state in State if counts.get(state)}
 
 
+def _reason_json(state: State, reason: str | None, letters: int, issue: str) -> dict[str, Any]:
+    explanation = explain_state(state, reason, issue)
+    return {
+        "state": state.value,
+        "reason": reason,
+        "letters": letters,
+        "why": explanation.sentence,
+        "next_step": explanation.next_step,
+    }
+
+
 def _omitted_json(record: OmittedRecord, issue: str) -> dict[str, Any]:
     explanation = explain_omitted(record, issue)
     return {
@@ -93,19 +107,17 @@ def _iso(moment: dt.datetime | None) -> str | None:
     return moment.isoformat() if moment else None
 
 
-def json_text(
-    head: Mapping[str, Any], name: str, rows: Iterable[Mapping[str, Any]], tail: Callable[[], Mapping[str, Any]]
-) -> Iterator[str]:
-    """One JSON object in pieces: *head*, then the array *name* of *rows*, then *tail*, asked for when the rows ended.
-
-    So what is counted while the rows go by stands in the same document, and no more than one row is in memory.
-    """
-    yield _json(head, indent=2).removesuffix("\n}") + f',\n  "{name}": ['
-    separator = "\n    "
-    for row in rows:
-        yield separator + _json(row)
-        separator = ",\n    "
-    yield "\n  ],\n" + _json(tail(), indent=2).removeprefix("{\n") + "\n"
+def json_text(document: Mapping[str, Any], **arrays: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """*document* with *arrays* at its end, in pieces: no more than one row of these is in memory."""
+    yield _json(document, indent=2).removesuffix("\n}")
+    for name, rows in arrays.items():
+        yield f',\n  "{name}": ['
+        separator = "\n    "
+        for row in rows:
+            yield separator + _json(row)
+            separator = ",\n    "
+        yield "\n  ]"
+    yield "\n}\n"
 
 
 def _json(document: Mapping[str, Any], indent: int | None = None) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from distributor.delivery.ledger.claims import given_back
 from distributor.delivery.ledger.database import Database
-from distributor.delivery.ledger.gaps import replaced_ids
+from distributor.delivery.ledger.gaps import replaced_letters
 from distributor.delivery.ledger.schema import deliveries, events, issues, waiting
 from distributor.delivery.model.records import Actor, IssueState
 from distributor.delivery.model.states import RESENDABLE, Event, State, sources
@@ -103,7 +103,7 @@ def resend(database: Database, issue_id: int, states: Sequence[State], *, actor:
                 deliveries.c.issue_id == issue_id,
                 deliveries.c.issue_id.in_(not_cancelled),
                 deliveries.c.state.in_(_names(RESENDABLE.intersection(states))),
-                deliveries.c.id.not_in(replaced_ids(connection, issue_id)),
+                deliveries.c.id.not_in(list(replaced_letters(connection, issue_id))),
             )
             .values(
                 state=State.QUEUED.value,

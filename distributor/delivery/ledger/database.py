@@ -7,9 +7,9 @@ lock of the application's own gives a person's acts and the sweep what SQLite gi
 import contextlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from itertools import chain, islice
+from itertools import chain
 from threading import Lock
 from time import monotonic, sleep
 from typing import Any, TypeAlias
@@ -18,14 +18,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
+from distributor.delivery.ledger.rows import Rows, batches, values
 from distributor.errors import Finding, LedgerError, Severity
 from distributor.i18n import _
 
-Rows: TypeAlias = Iterable[tuple[Any, ...]]
 Found: TypeAlias = Callable[[], list[tuple[Any, ...]]]
 Run: TypeAlias = Callable[[str, Sequence[str], Sequence[tuple[Any, ...]]], Found]
 
-CHUNK = 10_000
 BUSY_SECONDS = 30.0
 LOOK_EVERY = 0.001
 SQLITE_AT_LEAST = (3, 38)
@@ -127,7 +126,7 @@ class Database:
     def insert(self, connection: Connection, table: sa.Table, columns: Sequence[str], rows: Rows) -> int:
         """Insert *rows* (tuples in the order of *columns*) at bulk speed and steady memory; returns how many."""
         if self.dialect == "sqlite":
-            return _executemany(connection, table.name, columns, rows)
+            return _insert(connection, table.name, columns, rows)
         return _copy(connection, table.name, columns, rows)
 
     def lock_opening(self, connection: Connection) -> None:
@@ -186,8 +185,7 @@ def _sqlite_engine(url: str, synchronous: str) -> Engine:
 @contextlib.contextmanager
 def _short_sqlite(raw: sqlite3.Connection, clock: str) -> Iterator[tuple[int, Run]]:
     def run(statement: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Found:
-        row = f"({', '.join('?' * len(columns))})"
-        with_rows = f"WITH v({', '.join(columns)}) AS (VALUES {', '.join([row] * len(rows))}) {statement}"
+        with_rows = f"WITH v({', '.join(columns)}) AS ({values(len(rows), len(columns))}) {statement}"
         found = raw.execute(with_rows, list(chain.from_iterable(rows))).fetchall()
         return lambda: found
 
@@ -256,14 +254,13 @@ def _postgresql_engine(url: URL) -> Engine:
     return engine
 
 
-def _executemany(connection: Connection, table: str, columns: Sequence[str], rows: Rows) -> int:
-    marks = ", ".join("?" * len(columns))
-    statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"
-    iterator, count = iter(rows), 0
-    while chunk := list(islice(iterator, CHUNK)):
-        connection.exec_driver_sql(statement, chunk)
-        count += len(chunk)
-    return count
+def _insert(connection: Connection, table: str, columns: Sequence[str], rows: Rows) -> int:
+    total = 0
+    cursor = connection.connection.cursor()
+    for their_values, count, parameters in batches(rows, len(columns)):
+        cursor.execute(f"INSERT INTO {table} ({', '.join(columns)}) {their_values}", parameters)
+        total += count
+    return total
 
 
 def _copy(connection: Connection, table: str, columns: Sequence[str], rows: Rows) -> int:

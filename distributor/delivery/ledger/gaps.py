@@ -1,4 +1,4 @@
-"""What an ended issue still lacks, in two numbers: enough for its standing, without reading its whole account."""
+"""What an issue still lacks though a supplement mended some of it: enough for its standing, without its account."""
 
 from typing import Any
 
@@ -6,14 +6,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from distributor.delivery.ledger.database import Database
-from distributor.delivery.ledger.schema import deliveries, omitted, served
-from distributor.delivery.model.states import State
+from distributor.delivery.ledger.schema import deliveries, omitted, served, settled, supplementary
+from distributor.delivery.model.states import HAS_IT, REFUSED, State
 
 
 def left_out(database: Database, issue_id: int) -> int:
     """How many names of the imprint reached nobody at the opening, nor by a supplement since."""
     names = sa.select(omitted.c.name).where(omitted.c.issue_id == issue_id, omitted.c.why.in_(["unresolved", "empty"]))
-    reached = _served(issue_id, served.c.audience).where(deliveries.c.supplement > 0).distinct()
+    reached = _served(issue_id, served.c.audience).where(supplementary).distinct()
     with database.read() as connection:
         left = set(connection.execute(names).scalars())
         if left:
@@ -25,27 +25,28 @@ def left_out(database: Database, issue_id: int) -> int:
 def replaced(database: Database, issue_id: int) -> int:
     """How many deliveries failed or bounced, and all whom they serve have a letter of a later supplement."""
     with database.read() as connection:
-        return len(replaced_ids(connection, issue_id))
+        return len(replaced_letters(connection, issue_id))
 
 
-def replaced_ids(connection: Connection, issue_id: int) -> list[int]:
-    """The deliveries that replaced() counts."""
+def replaced_letters(connection: Connection, issue_id: int) -> dict[int, tuple[State, str | None]]:
+    """The ids of the deliveries that replaced() counts, in order, with the state and reason of each."""
     contact = (served.c.unit, served.c.contact)
     sent = (
         _served(issue_id, *contact, sa.func.max(deliveries.c.supplement))
-        .where(deliveries.c.supplement > 0, deliveries.c.state.in_([State.SENT.value, State.DELIVERED.value]))
+        .where(supplementary, deliveries.c.state.in_(sorted(HAS_IT)))
         .group_by(*contact)
     )
-    refused = _served(issue_id, deliveries.c.id, deliveries.c.supplement, *contact).where(
-        deliveries.c.state.in_([State.FAILED.value, State.BOUNCED.value])
-    )
+    found = (deliveries.c.id, deliveries.c.state, deliveries.c.reason, deliveries.c.supplement, *contact)
+    refused = _served(issue_id, *found).where(settled, deliveries.c.state.in_(sorted(REFUSED)))
     sent_with = {(unit, name): supplement for unit, name, supplement in connection.execute(sent)}
     if not sent_with:
-        return []
+        return {}
     later: dict[int, bool] = {}
-    for identity, supplement, unit, name in connection.execute(refused):
+    letters: dict[int, tuple[State, str | None]] = {}
+    for identity, state, reason, supplement, unit, name in connection.execute(refused.order_by(deliveries.c.id)):
         later[identity] = later.get(identity, True) and sent_with.get((unit, name), 0) > supplement
-    return [identity for identity, is_later in later.items() if is_later]
+        letters[identity] = (State(state), reason)
+    return {identity: letter for identity, letter in letters.items() if later[identity]}
 
 
 def _served(issue_id: int, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:

@@ -145,8 +145,7 @@ class _Freeze:
         count = self.database.insert(
             self.connection, deliveries, _DELIVERY, self._deliveries(first, letter_ids, staging)
         )
-        serves = ((first + number, *who) for number, *who in staging.serves())
-        self.database.insert(self.connection, served, _SERVED, serves)
+        self.database.insert(self.connection, served, _SERVED, staging.serves(first))
         return count
 
     def _letter_ids(self, letter: NewLetter, staging: Staging) -> Iterator[int]:
@@ -168,10 +167,11 @@ class _Freeze:
     def _deliveries(
         self, first: int, letter_ids: Mapping[str, Iterator[int]], staging: Staging
     ) -> Iterator[tuple[Any, ...]]:
+        issue_id, supplement, queued, now = self.issue_id, self.supplement, State.QUEUED.value, self.now
         for identity, (key, group, address, fields) in enumerate(staging.addresses(), first):
+            letter_id = next(letter_ids[group])
             yield (
-                identity, self.issue_id, next(letter_ids[group]), group, self.supplement, CHANNEL,
-                key, address, fields, State.QUEUED.value, self.now, self.now,
+                identity, issue_id, letter_id, group, supplement, CHANNEL, key, address, fields, queued, now, now,
             )  # fmt: skip
 
     def omitted(self, staging: Staging, unresolved: tuple[str, ...]) -> None:

@@ -2,13 +2,15 @@
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
+from distributor.delivery.ledger.counts import Span, counts_of
 from distributor.delivery.ledger.database import Database
 from distributor.delivery.ledger.schema import (
     attachments,
@@ -18,6 +20,7 @@ from distributor.delivery.ledger.schema import (
     letters,
     omitted,
     served,
+    supplementary,
     waiting,
 )
 from distributor.delivery.model.records import DeliveryRecord, IssueRecord, IssueState, OmittedRecord, ServedRecord
@@ -91,7 +94,8 @@ def moment(microseconds: int) -> dt.datetime:
     return _EPOCH + dt.timedelta(microseconds=microseconds)
 
 
-def _maybe(microseconds: int | None) -> dt.datetime | None:
+def maybe(microseconds: int | None) -> dt.datetime | None:
+    """As moment(), where there may be none."""
     return None if microseconds is None else moment(microseconds)
 
 
@@ -175,18 +179,12 @@ def find_issues(
 def progress(database: Database, issue_id: int) -> Progress:
     """Counts of one issue's deliveries by group and state."""
     by_group: dict[str, dict[State, int]] = {name.value: {} for name in GroupName}
-    mine = deliveries.c.issue_id == issue_id
-    counts = (
-        sa.select(deliveries.c.group_name, deliveries.c.state, sa.func.count())
-        .where(mine)
-        .group_by(deliveries.c.group_name, deliveries.c.state)
-    )
-    due = sa.select(sa.func.min(deliveries.c.next_attempt)).where(mine, waiting)
     with database.read() as connection:
-        for group, state, count in connection.execute(counts):
-            by_group.setdefault(group, {})[State(state)] = count
-        present = {group: states for group, states in by_group.items() if states}
-        return Progress(present, _maybe(connection.execute(due).scalar()))
+        counts = counts_of(connection, issue_id)
+    for (group, state), number in counts.letters.items():
+        by_group.setdefault(group, {})[state] = number
+    present = {group: states for group, states in by_group.items() if states}
+    return Progress(present, maybe(counts.due))
 
 
 def unsettled_issues(database: Database) -> list[IssueRecord]:
@@ -202,33 +200,36 @@ def unsettled_issues(database: Database) -> list[IssueRecord]:
         return [issue_from(row) for row in connection.execute(query)]
 
 
-def account(database: Database, issue_id: int) -> Iterator[DeliveryRecord]:
-    """Every delivery of the issue with all it serves, in the order of opening, from one state of the ledger."""
-    mine = deliveries.c.issue_id == issue_id
-    columns = [deliveries.c[name] for name in _RECORD]
-    who = (
-        sa.select(served)
-        .join(deliveries, deliveries.c.id == served.c.delivery_id)
-        .where(mine)
-        .order_by(served.c.delivery_id, served.c.position)
-    )
-    with database.read() as connection:
-        serves = _serves(connection.execute(who))
-        for row in connection.execute(sa.select(*columns).where(mine).order_by(deliveries.c.id)):
-            yield _delivery_from(row, next(serves))
+def all_deliveries(connection: Connection, span: Span) -> Iterator[DeliveryRecord]:
+    """Every delivery of an issue with all it serves, in the order of opening, streamed."""
+    return _deliveries(connection, span.rows, span.served)
 
 
-def _serves(rows: Iterable[Row[Any]]) -> Iterator[tuple[ServedRecord, ...]]:
-    """The contacts of each delivery in turn; every delivery serves at least one."""
-    current, collected = None, []
-    for row in rows:
-        if current is not None and row.delivery_id != current:
-            yield tuple(collected)
-            collected = []
-        current = row.delivery_id
-        collected.append(ServedRecord(row.audience, row.unit, row.contact, row.role))
-    if current is not None:
-        yield tuple(collected)
+def these_deliveries(connection: Connection, ids: Collection[int]) -> list[DeliveryRecord]:
+    """The deliveries with *ids*, some hundreds at most, in their order."""
+    found = _deliveries(connection, [deliveries.c.id.in_(ids)], served.c.delivery_id.in_(ids))
+    by_id = {record.id: record for record in found}
+    return [by_id[identity] for identity in ids]
+
+
+def supplements(connection: Connection, issue_id: int) -> Iterator[DeliveryRecord]:
+    """Every delivery of the issue that came by a supplement."""
+    mine = (deliveries.c.issue_id == issue_id, supplementary)
+    return _deliveries(connection, mine, served.c.delivery_id.in_(sa.select(deliveries.c.id).where(*mine)))
+
+
+def _deliveries(
+    connection: Connection, chosen: Iterable[sa.ColumnElement[bool]], whom: sa.ColumnElement[bool]
+) -> Iterator[DeliveryRecord]:
+    """The *chosen* deliveries in the order of their ids; *whom* are the rows of `served` of these, or more."""
+    rows = sa.select(*(deliveries.c[name] for name in _RECORD)).where(*chosen).order_by(deliveries.c.id)
+    who = sa.select(served).where(whom).order_by(served.c.delivery_id, served.c.position)
+    with connection.execute(who) as everybody, connection.execute(rows) as found:
+        serves = groupby(everybody, lambda row: row.delivery_id)
+        for row in found:
+            mine = next(group for identity, group in serves if identity == row.id)
+            people = (ServedRecord(each.audience, each.unit, each.contact, each.role) for each in mine)
+            yield _delivery_from(row, tuple(people))
 
 
 def _delivery_from(row: Row[Any], serves: tuple[ServedRecord, ...]) -> DeliveryRecord:
@@ -242,8 +243,8 @@ def _delivery_from(row: Row[Any], serves: tuple[ServedRecord, ...]) -> DeliveryR
         state=state,
         attempts=row.tries,
         serves=serves,
-        next_attempt=_maybe(row.next_attempt) if state is State.DEFERRED else None,
-        settled_at=_maybe(row.settled_at),
+        next_attempt=maybe(row.next_attempt) if state is State.DEFERRED else None,
+        settled_at=maybe(row.settled_at),
         phase=row.phase,
         code=row.code,
         enhanced=row.enhanced,
@@ -261,14 +262,13 @@ def address_keys(database: Database, issue_id: int) -> list[str]:
         )
 
 
-def omissions(database: Database, issue_id: int) -> list[OmittedRecord]:
-    """Whom the imprint reached and the issue did not write to."""
+def omissions(connection: Connection, issue_id: int) -> list[OmittedRecord]:
+    """Whom the imprint reached and the issue was opened without."""
     query = sa.select(omitted).where(omitted.c.issue_id == issue_id).order_by(omitted.c.id)
-    with database.read() as connection:
-        return [
-            OmittedRecord(row.group_name, row.name, row.unit, row.address, row.why, row.detail)
-            for row in connection.execute(query)
-        ]
+    return [
+        OmittedRecord(row.group_name, row.name, row.unit, row.address, row.why, row.detail)
+        for row in connection.execute(query)
+    ]
 
 
 def frozen_letters(database: Database, issue_id: int) -> list[FrozenLetter]:

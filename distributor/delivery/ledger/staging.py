@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Self
 
+from distributor.delivery.ledger.rows import batches
 from distributor.recipients.model import Candidate, GroupName, Printed, Resolution
 
-_CHUNK = 10_000
-# Nearly every address serves one contact, who stands beside it; `also` has the others of those that are shared.
+_CHUNK = 1000
+# Nearly every address serves one contact, who stands beside it; `also` has the others of those that are shared. (It is
+# CROSS that makes SQLite begin with those few.)
 _SCHEMA = """
 CREATE TABLE recipient (
   id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, group_name TEXT NOT NULL, reached_as TEXT NOT NULL,
@@ -28,7 +30,7 @@ CREATE TABLE also (
 CREATE VIEW serves AS
   SELECT id AS recipient, 0 AS place, group_name, audience, unit, contact, role FROM recipient
   UNION ALL SELECT recipient, also.rowid, group_name, also.audience, also.unit, also.contact, also.role
-  FROM also JOIN recipient ON id = recipient;
+  FROM also CROSS JOIN recipient ON id = recipient;
 CREATE TABLE elsewhere (address TEXT NOT NULL, group_name TEXT NOT NULL);
 CREATE TABLE omitted (
   key TEXT NOT NULL, group_name TEXT NOT NULL, name TEXT NOT NULL, unit TEXT NOT NULL, address TEXT NOT NULL,
@@ -38,9 +40,9 @@ CREATE TABLE omitted (
 """
 # An imprint separates names by 、, so that no audience's name has it.
 _OTHER_AUDIENCE = "instr('、' || audience || '、', '、' || excluded.audience || '、') = 0"
+_CANDIDATE = ("key", "group_name", "email", "audience", "unit", "contact", "role", "salutation")
 _RECIPIENT = f"""
-INSERT INTO recipient (key, group_name, reached_as, email, audience, unit, contact, role, salutation)
-VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+INSERT INTO recipient (reached_as, {", ".join(_CANDIDATE)}) SELECT group_name, * FROM v WHERE true
 ON CONFLICT (key) DO UPDATE SET
   reached_as = reached_as || iif(instr(reached_as, excluded.group_name), '', '+' || excluded.group_name),
   audience = audience || iif(
@@ -60,6 +62,11 @@ UNION SELECT recipient.id FROM omitted JOIN recipient USING (key)
 _MERGE_VALUES = (
     "json_object('contact', contact, 'unit', unit, 'salutation', salutation, 'role', ifnull(role, ''), 'email', email)"
 )
+# Two orders that are merged: of the view `serves` SQLite would sort all.
+_IN_ORDER = """
+SELECT id, audience, unit, contact, role, 0 AS place FROM recipient
+UNION ALL SELECT recipient, audience, unit, contact, role, rowid FROM also ORDER BY id, place
+"""
 _OTHERS = """
 SELECT json_group_array(json_array(audience, unit, contact, role))
 FROM (SELECT * FROM also WHERE also.recipient = recipient.id ORDER BY rowid)
@@ -157,9 +164,10 @@ class Staging:
 
     def _add(self, chunk: list[Candidate]) -> None:
         enabled = [candidate for candidate in chunk if candidate.disabled is None]
-        rows = [(c.key, c.group.value, c.email, c.audience, c.unit, c.contact, c.role, c.salutation) for c in enabled]
+        rows = [(c.key, str(c.group), c.email, c.audience, c.unit, c.contact, c.role, c.salutation) for c in enabled]
         before = self._last_id()
-        self._db.executemany(_RECIPIENT, rows)
+        for values, _count, parameters in batches(rows, len(_CANDIDATE)):
+            self._db.execute(f"WITH v({', '.join(_CANDIDATE)}) AS ({values}) {_RECIPIENT}", parameters)
         if self._last_id() - before < len(rows):
             self._db.executemany(_ALSO, (row[:7] for row in rows))
         self._reached.update(c.audience for c in enabled)
@@ -182,7 +190,8 @@ class Staging:
 
     def groups(self) -> list[StagedGroup]:
         """The groups that have a recipient or a disabled contact; a contact counts where its letter goes."""
-        numbers = {name: counts for name in GroupName if (counts := self._numbers(name))[-1]}
+        present = {name for (name,) in self._db.execute("SELECT DISTINCT group_name FROM recipient")}
+        numbers = {name: self._numbers(name) for name in GroupName if name in present}
         disabled = dict(self._db.execute("SELECT group_name, count(*) FROM omitted GROUP BY 1").fetchall())
         return [
             StagedGroup(name, *numbers.get(name, (0, 0, 0)), disabled.get(name, 0))
@@ -251,11 +260,14 @@ class Staging:
         """Rows of (key, group, address, merge values as JSON): every recipient in order of precedence."""
         return self._db.execute(f"SELECT key, group_name, email, {_MERGE_VALUES} FROM recipient ORDER BY id")
 
-    def serves(self) -> Iterator[tuple[int, int, str, str, str, str | None]]:
-        """Rows of (number, position, audience, unit, contact, role): whom each of addresses() serves; all from 0."""
-        rows = self._db.execute("SELECT recipient, audience, unit, contact, role FROM serves ORDER BY recipient, place")
-        number, position, last = -1, 0, None
-        for recipient, audience, unit, contact, role in rows:
+    def serves(self, first: int = 0) -> Iterator[tuple[int, int, str, str, str, str | None]]:
+        """Rows of (number, position, audience, unit, contact, role): whom each of addresses() serves.
+
+        Addresses are numbered from *first*, positions from 0.
+        """
+        rows = self._db.execute(_IN_ORDER)
+        number, position, last = first - 1, 0, None
+        for recipient, audience, unit, contact, role, _place in rows:
             if recipient == last:
                 position += 1
             else:

@@ -40,6 +40,8 @@ def waits(database: Database, issue_id: int, domains: Mapping[str, str]) -> list
 
 def place_of(database: Database, domains: Collection[str]) -> sa.ColumnElement[str]:
     """A delivery's lane; of what no claim has moved out of the main lane yet its domain, if it is one of *domains*."""
+    if not domains:
+        return deliveries.c.lane
     key = deliveries.c.address_key
     domain = (
         sa.func.substr(key, sa.func.instr(key, "@") + 1)

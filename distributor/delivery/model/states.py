@@ -50,6 +50,8 @@ class IllegalTransitionError(ValueError):
 
 UNSETTLED = frozenset({State.QUEUED, State.CLAIMED, State.HANDING_OVER, State.DEFERRED})
 WAITING = frozenset({State.QUEUED, State.DEFERRED})
+HAS_IT = frozenset({State.SENT, State.DELIVERED})
+REFUSED = frozenset({State.FAILED, State.BOUNCED})
 RESENDABLE = frozenset(
     {State.FAILED, State.UNCERTAIN, State.DELIVERED, State.BOUNCED, State.CANCELLED, State.SUPPRESSED}
 )

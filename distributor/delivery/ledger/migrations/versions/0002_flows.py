@@ -1,4 +1,4 @@
-"""Lanes of deliveries; flows and the connections granted of them"""
+"""Lanes of deliveries; flows and the connections granted of them; what is counted has its indexes"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,6 +10,9 @@ depends_on = None
 
 Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 WAITING = sa.text("state IN ('queued', 'deferred')")
+SETTLED = sa.text("settled_at IS NOT NULL")
+SUPPLEMENTARY = sa.text("supplement > 0")
+ANOTHER = sa.text("position > 0")
 
 
 def upgrade() -> None:
@@ -21,10 +24,34 @@ def upgrade() -> None:
     op.create_index(
         "deliveries_waiting",
         "deliveries",
-        ["issue_id", "group_name", "lane", "next_attempt", "id"],
+        ["issue_id", "group_name", "lane", "next_attempt", "id", "state"],
         unique=False,
         sqlite_where=WAITING,
         postgresql_where=WAITING,
+    )
+    op.create_index(
+        "deliveries_settled",
+        "deliveries",
+        ["issue_id", "state", "group_name", "settled_at"],
+        unique=False,
+        sqlite_where=SETTLED,
+        postgresql_where=SETTLED,
+    )
+    op.create_index(
+        "deliveries_supplements",
+        "deliveries",
+        ["issue_id", "supplement"],
+        unique=False,
+        sqlite_where=SUPPLEMENTARY,
+        postgresql_where=SUPPLEMENTARY,
+    )
+    op.create_index(
+        "served_others",
+        "served",
+        ["delivery_id", "position"],
+        unique=False,
+        sqlite_where=ANOTHER,
+        postgresql_where=ANOTHER,
     )
     op.create_table(
         "flows",

@@ -1,0 +1,107 @@
+"""The account of an issue, from one state of the ledger: counted there, and no more deliveries read than are told."""
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from sqlalchemy.engine import Connection
+
+from distributor.delivery.ledger import counts as counting
+from distributor.delivery.ledger import gaps, queries
+from distributor.delivery.ledger.counts import Counts, Span, counts_of, span_of
+from distributor.delivery.ledger.queries import maybe, moment
+from distributor.delivery.model.records import DeliveryRecord, IssueRecord
+from distributor.delivery.model.states import HAS_IT, State
+from distributor.distribution.site import Site
+from distributor.report.account import (
+    LISTED,
+    SHARED_SHOWN,
+    WORST_FIRST,
+    Account,
+    Numbers,
+    Times,
+    badness,
+    group_order,
+    ranks,
+    still_omitted,
+)
+from distributor.report.reasons import TOLD_BY_REASON
+
+Units = tuple[int, int]
+
+
+def account_of(site: Site, issue: IssueRecord) -> Account:
+    """What became of *issue*."""
+    with site.ledger.read() as connection:
+        return _account(connection, issue, span_of(connection, issue.id))
+
+
+@contextlib.contextmanager
+def account_and_deliveries(site: Site, issue: IssueRecord) -> Iterator[tuple[Account, Iterator[DeliveryRecord]]]:
+    """What became of *issue*, and every delivery, streamed inside the block: what is summed up is what is listed."""
+    with site.ledger.read() as connection:
+        span = span_of(connection, issue.id)
+        yield _account(connection, issue, span), queries.all_deliveries(connection, span)
+
+
+def _account(connection: Connection, issue: IssueRecord, span: Span) -> Account:
+    counts = counts_of(connection, issue.id)
+    shared = counting.shared(connection, span, SHARED_SHOWN)
+    groups = _numbers(counts, shared.others, counting.units(connection, span, counts.groups))
+    replaced = gaps.replaced_letters(connection, issue.id)
+    omitted = queries.omissions(connection, issue.id)
+    return Account(
+        issue=issue,
+        groups={name: groups[name] for name in sorted(counts.groups, key=group_order)},
+        totals=groups[None],
+        times=_times(connection, counts, groups[None].sent),
+        next_attempt=maybe(counting.next_retry(connection, counts)),
+        reasons=_reasons(connection, counts, replaced),
+        not_sent=_not_sent(connection, counts, list(replaced)),
+        replaced=_listed(connection, list(replaced)[:LISTED]),
+        replaced_total=len(replaced),
+        shared=_listed(connection, shared.first),
+        shared_total=shared.total,
+        omitted=still_omitted(omitted, queries.supplements(connection, issue.id) if omitted else ()),
+    )
+
+
+def _numbers(
+    counts: Counts, others: Mapping[tuple[str, State], int], units: Mapping[str | None, Units]
+) -> dict[str | None, Numbers]:
+    """Of each group; at None of all together. *others* are contacts that share another's letter."""
+    letters: dict[str | None, Counter[State]] = {name: Counter() for name in units}
+    contacts: dict[str | None, Counter[State]] = {name: Counter() for name in units}
+    for (group, state), number in counts.letters.items():
+        for name in (group, None):
+            letters[name][state] += number
+            contacts[name][state] += number + others.get((group, state), 0)
+    return {name: Numbers(letters[name], contacts[name], *units[name]) for name in units}
+
+
+def _times(connection: Connection, counts: Counts, sent: int) -> Times | None:
+    return Times(*map(moment, counting.sent_at(connection, counts, ranks(sent)))) if sent else None
+
+
+def _reasons(
+    connection: Connection, counts: Counts, replaced: Mapping[int, tuple[State, str | None]]
+) -> dict[tuple[State, str | None], int]:
+    found = counting.reasons(connection, counts, TOLD_BY_REASON)
+    for (_group, state), number in counts.letters.items():
+        if state not in HAS_IT | TOLD_BY_REASON:
+            found[state, None] += number
+    for state, reason in replaced.values():
+        found[state, reason if state in TOLD_BY_REASON else None] -= 1
+    order = sorted(+found, key=lambda key: (WORST_FIRST.index(key[0]), -found[key], key[1] or ""))
+    return {key: found[key] for key in order}
+
+
+def _not_sent(connection: Connection, counts: Counts, replaced: Sequence[int]) -> tuple[DeliveryRecord, ...]:
+    cells = sorted(counts.cells(WORST_FIRST), key=lambda cell: badness(cell[1], cell[0]))
+    first = counting.first_of(connection, counts, cells, LISTED + len(replaced))
+    mended = set(replaced)
+    return _listed(connection, [identity for identity in first if identity not in mended][:LISTED])
+
+
+def _listed(connection: Connection, ids: Sequence[int]) -> tuple[DeliveryRecord, ...]:
+    return tuple(queries.these_deliveries(connection, ids))
