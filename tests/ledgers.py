@@ -106,7 +106,7 @@ def result(claim: Claim | Mark, event: Event = Event.ACCEPTED, **changes: Any) -
         id=claim.id, attempt=claim.attempt, event=event, phase="dot", code=250, enhanced="2.0.0", reply="OK id=1",
         reason="sent", relay="relay.example:25", wait=HOUR if event is Event.DEFER else None,
     )  # fmt: skip
-    return replace(usual, **changes)
+    return usual._replace(**changes)
 
 
 def mark(database: Database, *taken: Claim) -> set[Mark]:

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
+from time import monotonic
 
 import pytest
 
@@ -255,6 +256,22 @@ async def test_what_waits_behind_a_relay_that_answers_nothing_goes_by_another(
     thawed.set()
     await running
     assert states(ledger) == {State.SENT: 40}
+
+
+async def test_a_relay_that_had_nothing_to_do_for_long_has_not_stalled(ledger: Database) -> None:
+    open_sendable(ledger, 1)
+    engine = make(ledger, Script(ledger))
+    line = engine.lines["relay"]
+    line.moved_at -= 60
+    claims = ledgers.claimed(ledger)[1]
+    await engine.letters.load(engine.journal, claims)
+    line.stock.add(claims)
+    hand = line_module.Hand(line)
+    line.hands[asyncio.create_task(asyncio.sleep(0))] = hand
+    assert hand.poll() is not None
+    assert not line.is_stalled(monotonic())
+    assert line.is_stalled(monotonic() + line_module.STALLED + 1)
+    engine.journal.shutdown()
 
 
 async def test_a_relay_that_is_back_carries_again(ledger: Database) -> None:

@@ -1,6 +1,5 @@
 """BDAT (RFC 3030) where the relay offers it with PIPELINING: what is on the wire when, and what a refusal leaves."""
 
-import dataclasses
 from collections.abc import Iterator
 
 import pytest
@@ -65,7 +64,7 @@ async def test_letters_arrive_as_they_were_meant(wire: Wire) -> None:
     assert len(large) > 10 * smtp.CHUNK
     letters = [LETTER, dots, large, b"Subject: no end of line"]
     to = parcels(A, B, C, "d@b.example")
-    hand = await deliver(wire.relay, *(dataclasses.replace(p, message=m) for p, m in zip(to, letters, strict=True)))
+    hand = await deliver(wire.relay, *(p._replace(message=m) for p, m in zip(to, letters, strict=True)))
     assert set(hand.codes.values()) == {250}
     assert [message.data for message in wire.messages] == [*letters[:3], letters[3] + b"\r\n"]
 

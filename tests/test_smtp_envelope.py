@@ -32,20 +32,20 @@ def test_all_offered_only_what_is_needed_is_asked() -> None:
 
 
 def test_eight_bit_body() -> None:
-    parcel = dataclasses.replace(PARCEL, message="Subject: 60\r\n\r\n简报\r\n".encode())
+    parcel = PARCEL._replace(message="Subject: 60\r\n\r\n简报\r\n".encode())
     assert envelope(parcel, Offer(eight_bit=True)).mail == b"MAIL FROM:<bulletin@a.example> BODY=8BITMIME\r\n"
     reply = refusal(parcel, Offer())
     assert (reply.phase, reply.code, reply.enhanced) == (Phase.MAIL, 554, "5.6.3")
 
 
 def test_utf8_in_a_header_field() -> None:
-    parcel = dataclasses.replace(PARCEL, message="Subject: 简报\r\n\r\nbody\r\n".encode())
+    parcel = PARCEL._replace(message="Subject: 简报\r\n\r\nbody\r\n".encode())
     assert envelope(parcel, Offer(eight_bit=True, utf8=True)).mail.endswith(b" BODY=8BITMIME SMTPUTF8\r\n")
     assert refusal(parcel, Offer(eight_bit=True)).enhanced == "5.6.7"
 
 
 def test_utf8_in_a_mailbox() -> None:
-    parcel = dataclasses.replace(PARCEL, address="办公室@b.example")
+    parcel = PARCEL._replace(address="办公室@b.example")
     told = envelope(parcel, Offer(utf8=True))
     assert told == Envelope(b"MAIL FROM:<bulletin@a.example> SMTPUTF8\r\n", "RCPT TO:<办公室@b.example>\r\n".encode())
     reply = refusal(parcel, Offer())
@@ -53,7 +53,7 @@ def test_utf8_in_a_mailbox() -> None:
 
 
 def test_a_domain_goes_in_ascii_and_needs_no_smtputf8() -> None:
-    parcel = dataclasses.replace(PARCEL, address="Office@例子.example")
+    parcel = PARCEL._replace(address="Office@例子.example")
     assert envelope(parcel, Offer()).rcpt == b"RCPT TO:<Office@xn--fsqu00a.example>\r\n"
 
 
@@ -82,13 +82,13 @@ def test_a_message_above_the_limit_is_refused_in_our_words() -> None:
 )
 def test_a_bare_line_end_is_never_sent(message: bytes) -> None:
     """SMTP smuggling: what one server takes for the end of a message and another does not (CVE-2023-51764)."""
-    reply = refusal(dataclasses.replace(PARCEL, message=message))
+    reply = refusal(PARCEL._replace(message=message))
     assert (reply.phase, reply.code, reply.enhanced) == (Phase.DATA, 554, "5.6.0")
 
 
 @given(st.binary(max_size=60) | st.text("a.\r\n").map(str.encode))
 def test_line_ends_are_crlf_or_refused(message: bytes) -> None:
-    parcel = dataclasses.replace(PARCEL, message=message)
+    parcel = PARCEL._replace(message=message)
     stripped = message.replace(b"\r\n", b"")
     if b"\r" in stripped or b"\n" in stripped:
         assert refusal(parcel).code == 554
@@ -119,16 +119,16 @@ def test_line_ends_are_crlf_or_refused(message: bytes) -> None:
     ],
 )
 def test_an_address_that_could_speak_for_itself_is_refused(address: str) -> None:
-    reply = refusal(dataclasses.replace(PARCEL, address=address))
+    reply = refusal(PARCEL._replace(address=address))
     assert (reply.phase, reply.code, reply.enhanced) == (Phase.RCPT, 553, "5.1.3")
-    reply = refusal(dataclasses.replace(PARCEL, sender=address))
+    reply = refusal(PARCEL._replace(sender=address))
     assert (reply.phase, reply.code, reply.enhanced) == (Phase.MAIL, 553, "5.1.7")
 
 
 @given(st.text(max_size=20))
 def test_whatever_the_address_a_command_is_one_line(address: str) -> None:
     try:
-        told = envelope(dataclasses.replace(PARCEL, address=address), ALL)
+        told = envelope(PARCEL._replace(address=address), ALL)
     except InexpressibleError as error:
         error.reply.text.encode()
         return

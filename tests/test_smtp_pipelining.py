@@ -1,7 +1,6 @@
 """Commands in groups (RFC 2920): who is judged by which answer, and what is on the wire when."""
 
 import asyncio
-import dataclasses
 import os
 import shutil
 import socket
@@ -188,7 +187,7 @@ async def test_an_early_refusal_amid_a_large_body_is_the_reply() -> None:
     small, second = parcels(A, B)
     with Wire(offers=["PIPELINING"]) as server:
         server.on("body", "552 5.3.4 too much", to=B)
-        hand = await deliver(server.relay, small, dataclasses.replace(second, message=large))
+        hand = await deliver(server.relay, small, second._replace(message=large))
     assert hand.codes == {A: 250, B: 552}
     assert (hand.replies[B].phase, hand.replies[B].handed_over) == (Phase.DOT, False)
 

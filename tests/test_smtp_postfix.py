@@ -1,6 +1,5 @@
 """Postfix itself as the relay, which offers PIPELINING and CHUNKING: it can only be started by root."""
 
-import dataclasses
 import os
 import shutil
 import socket
@@ -88,8 +87,8 @@ def wait_for(port: int, log: Path) -> None:
 
 async def test_postfix_takes_bdat_and_what_it_refuses_costs_no_other(postfix: Relay) -> None:
     to = parcels("a@b.example", "gone@b.example", "b@b.example", "c@b.example", "d@b.example", "e@b.example")
-    to[3] = dataclasses.replace(to[3], message=LETTER.replace(b"Subject: ", b"Subject: refused "))
-    to[4] = dataclasses.replace(to[4], message=LETTER + b".\r\n" * 100_000)
+    to[3] = to[3]._replace(message=LETTER.replace(b"Subject: ", b"Subject: refused "))
+    to[4] = to[4]._replace(message=LETTER + b".\r\n" * 100_000)
     hand = await deliver(postfix, *to)
     phases = {address: (reply.phase, reply.code) for address, reply in hand.replies.items()}
     assert phases == {

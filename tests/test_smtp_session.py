@@ -1,7 +1,6 @@
 """One parcel after the other over aiosmtpd, step by step: every refusal and every loss, and what the engine hears."""
 
 import asyncio
-import dataclasses
 
 import pytest
 
@@ -102,7 +101,7 @@ async def test_an_answer_of_several_lines(smtpd: Smtpd) -> None:
 async def test_too_large_for_the_relay_then_the_next_is_sent() -> None:
     with Smtpd(size=200) as server:
         large, small = parcels(A, B)
-        large = dataclasses.replace(large, message=LETTER + b"x" * 200 + b"\r\n")
+        large = large._replace(message=LETTER + b"x" * 200 + b"\r\n")
         hand = await deliver(server.relay, large, small)
         assert hand.codes == {A: 552, B: 250}
         assert (hand.replies[A].phase, hand.replies[A].relay) == (Phase.MAIL, str(server.relay))

@@ -26,7 +26,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from distributor.delivery.channels.answers import Answer
@@ -189,7 +189,7 @@ class _Session:
         try:
             mail, rcpt = envelope(parcel, self.offer)
         except InexpressibleError as error:
-            self.hand.settle(parcel, replace(error.reply, relay=self.relay))
+            self.hand.settle(parcel, error.reply._replace(relay=self.relay))
             return None
         steps = (Phase.MAIL, mail, 250), (Phase.RCPT, rcpt, 250)
         trip = _Trip(parcel, steps if self.chunking else (*steps, (Phase.DATA, DATA, 354)))

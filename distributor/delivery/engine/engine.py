@@ -195,7 +195,7 @@ class Engine:
     def _in_lane(self, claim: Claim) -> Claim:
         """A lane may be named for a domain that people have made part of a destination since."""
         name = self.rules.destination_of(claim.lane) if claim.lane else ""
-        return claim if name == claim.lane else replace(claim, lane=name)
+        return claim if name == claim.lane else claim._replace(lane=name)
 
     def _at_hand(self, now: float) -> Mapping[FlowKey, AtHand]:
         """What there is of each flow that has a gate."""

@@ -87,7 +87,7 @@ class Line:
         return is_there and (gate is None or not gate.is_shut)
 
     def is_stalled(self, now: float) -> bool:
-        """Whether all its sessions wait for an answer, and there has been none for too long."""
+        """Whether all its sessions have letters under way, and nothing moved for too long."""
         busy = bool(self.hands) and all(hand.parcels for hand in self.hands.values())
         return busy and now - self.moved_at > STALLED
 
@@ -149,7 +149,9 @@ class Line:
 
     def next_parcel(self, *, behind: bool) -> tuple[Claim, Parcel] | None:
         """The next of the stock that may go, with its message."""
-        while not self.owner.stop.is_set() and (claim := self.stock.take(monotonic(), behind=behind)) is not None:
+        now = monotonic()
+        while not self.owner.stop.is_set() and (claim := self.stock.take(now, behind=behind)) is not None:
+            self.moved_at = now
             if len(self.stock.main) == self.slice // 2 or not self.stock.has(claim.lane):
                 self.owner.changed.set()
             try:

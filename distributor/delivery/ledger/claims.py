@@ -6,7 +6,7 @@ from itertools import groupby
 from operator import itemgetter
 from random import Random
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -25,8 +25,7 @@ _RANDOM = Random()
 _LOOK = (500, 2_000, 8_000)
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """One delivery in a worker's hand, with all that its message is made of. *age* is µs since opening or resend.
 
     *fields* is the JSON of its merge values; *uid* and *sender* are the issue's. It is of *group*, goes by *relay* (a

@@ -23,8 +23,7 @@ class Mark(NamedTuple):
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What became of an attempt: *event* moves the delivery; *wait* is µs until the next attempt, only for DEFER."""
 
     id: int
@@ -89,11 +88,11 @@ def _spend(run: Run, counts: Mapping[FlowKey, int], today: str) -> None:
 
 def _record(run: Run, event: Event, results: Sequence[Result], now: int, actor: Actor) -> Found:
     """Apply *event* to the deliveries of *results* that it still applies to; those are found."""
-    kept = [(each.phase, each.code, each.enhanced, each.reply, each.reason, each.relay) for each in results]
-    told = [
-        (each.id, each.attempt, now, actor.who, actor.host, *rest) for each, rest in zip(results, kept, strict=True)
-    ]
-    rows = [(each.id, each.attempt, now, each.wait, *rest) for each, rest in zip(results, kept, strict=True)]
+    told, rows = [], []
+    for each in results:
+        kept = (each.phase, each.code, each.enhanced, each.reply, each.reason, each.relay)
+        told.append((each.id, each.attempt, now, actor.who, actor.host, *kept))
+        rows.append((each.id, each.attempt, now, each.wait, *kept))
     run(_telling(event), _EVENT, told)
     found = run(_recording(event), _RESULT, rows)
     if _target(event) is State.DEFERRED:
