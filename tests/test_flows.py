@@ -133,6 +133,25 @@ def test_the_next_worker_gets_the_slots_after_those(ledger: Database, clock: Clo
     assert claim(ledger, rules).allotments[RELAY].slots == (2_030_000, 1_010_000, 1)
 
 
+def test_a_slot_of_a_destination_waits_for_one_of_its_relay(ledger: Database, clock: Clock) -> None:
+    """Neither is spent in vain: it may be used later by one step of the relay, and is so much rarer for it."""
+    rules = Rules(limited(per_minute=60).ways, with_qq(per_minute=20).destinations)
+    open_at(ledger, *["a.example"] * 10, *["qq.example"] * 10)
+    execute(ledger, "UPDATE deliveries SET lane = 'QQ' WHERE address_key LIKE '%qq.example'")
+    lease = lease_of(ledger)
+    first = claim(ledger, rules, lease)
+    step, late = 1_010_000, LATE + 1_010_000
+    assert sorted(domains(first)) == ["a.example", "a.example", "qq.example"]
+    assert first.allotments[QQ].late == late
+    spacing = 3 * (60 * SECOND + late) // 60
+    assert first.allotments[QQ].slots == (-step, spacing, 1), "the relay has one at once"
+    clock.forward(2)
+    second = claim(ledger, rules, lease)
+    assert second.allotments[RELAY].slots is not None
+    relay_first, _step, _count = second.allotments[RELAY].slots
+    assert second.allotments[QQ].slots == (max(spacing - step - 2 * SECOND, relay_first - step), spacing, 1)
+
+
 def test_slots_that_nobody_took_in_time_are_not_made_up_for(ledger: Database, clock: Clock) -> None:
     open_small(ledger, 10)
     rules = limited(per_minute=60)
@@ -258,9 +277,13 @@ def test_the_smallest_slices_are_shared_too(ledger: Database, clock: Clock) -> N
         people = [candidate(n, group=list(GroupName)[n % 2]) for n in range(80)]
         open_to(ledger, people, new_issue(total))
     taken = Counter[tuple[int, str]]()
-    for turn in range(8):
+    served: dict[int, tuple[str, str]] = {}
+    for _each in range(8):
         asks = [Ask(rules.ways[0], 500, 4)]
-        granted = claims.claim(ledger, lease_of(ledger), asks, rules, {}, day_of=lambda _now: TODAY, turn=turn)
+        granted = claims.claim(ledger, lease_of(ledger), asks, rules, {}, day_of=lambda _now: TODAY, served=served)
+        for each in granted.claims:
+            served.pop(each.issue_id, None)
+            served[each.issue_id] = (each.group, each.lane)
         taken.update((each.issue_id, each.group) for each in granted.claims)
         clock.forward(11)
     assert sorted(taken.values()) == [2, 2, 2, 2]

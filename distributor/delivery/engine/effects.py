@@ -53,6 +53,11 @@ class Effects:
         elif verdict.effect is Effect.SLOW and not to_a_session:  # the engine does not hurry back to such a relay
             self._slow(key, verdict.after or 0, result)
 
+    async def done(self) -> None:
+        """Wait until all that was asked for is written, or could not be."""
+        if self.writing:
+            await asyncio.wait(self.writing.values())
+
     def block(self, key: FlowKey, said: Result) -> None:
         """Let nothing go by *key* until a person releases it."""
         block = partial(

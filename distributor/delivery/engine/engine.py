@@ -71,7 +71,7 @@ class Engine:
         self.effects = Effects(self.journal, rules, policy, self._drop)
         self._limited = rules.with_quota()
         self._lease = 0
-        self._turn = 0
+        self._served: dict[int, tuple[str, str]] = {}
         # The ledger may hold claims for us that we do not have: an answer was lost, or we dropped some.
         self._unknown = False
 
@@ -125,7 +125,7 @@ class Engine:
                 busy_at = monotonic()
             elif idle is not None and monotonic() - busy_at >= idle:
                 return
-            await self._something(POLL)
+            await self._something(self._pause())
 
     def _is_busy(self) -> bool:
         """A ledger that could not be asked has not said that nothing is due; nor has one whose slots are all used."""
@@ -133,6 +133,12 @@ class Engine:
             return True
         now = monotonic()
         return any(gate.awaits_slot(now, SOON) for _key, gate in self.gates)
+
+    def _pause(self) -> float:
+        """Seconds until the ledger is asked again: when a letter's destination opens, a slot of its relay is wanted."""
+        now = monotonic()
+        opens = min(line.stock.lanes_open_at(now) for line in self.lines.values())
+        return min(POLL, opens - now) if opens > now else POLL
 
     async def _something(self, seconds: float) -> None:
         """Wait until the stock runs low, a session ends, stop is set, or *seconds* passed."""
@@ -142,6 +148,7 @@ class Engine:
 
     async def _restock(self) -> None:
         try:
+            await self.effects.done()  # or what they are about would be claimed meanwhile
             self._spare_stalled()
             await self._return_unknown()
             await self._hasten_put_off()
@@ -179,9 +186,11 @@ class Engine:
         if not (self.gates.any or any(ask.room for ask in asks)):
             return
         granted = await self.journal.do(
-            claims.claim, self._lease, asks, self.rules, self._at_hand(asked), day_of=self.day_of, turn=self._turn
+            claims.claim, self._lease, asks, self.rules, self._at_hand(asked), day_of=self.day_of, served=self._served
         )
-        self._turn += len(granted.claims)
+        for claim in granted.claims:
+            self._served.pop(claim.issue_id, None)
+            self._served[claim.issue_id] = (claim.group, claim.lane)
         granted_at = monotonic()
         claimed = [self._in_lane(claim) for claim in granted.claims]
         await self.letters.load(self.journal, [*self._claims(), *claimed])
@@ -189,7 +198,7 @@ class Engine:
         self.gates.grant(granted.allotments, on_the_way, asked, granted_at)
         for line in self.lines.values():
             line.stock.add(claim for claim in claimed if claim.relay == line.way.name)
-        if claimed:
+        if claimed or granted.allotments:
             self.wake()
 
     def _in_lane(self, claim: Claim) -> Claim:

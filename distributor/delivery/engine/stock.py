@@ -73,9 +73,13 @@ class Stock:
     def opens_at(self, now: float) -> float:
         """When the next may go; infinity: not before something else happens."""
         relay = self.gates.relays.get(self.relay)
-        lanes = (self.gates.destinations.get(lane) for lane, claims in self._lanes.items() if claims)
-        soonest = min((now if gate is None else gate.opens_at(now) for gate in lanes), default=math.inf)
+        soonest = self.lanes_open_at(now)
         return soonest if relay is None else max(soonest, relay.opens_at(now))
+
+    def lanes_open_at(self, now: float) -> float:
+        """As opens_at, as far as the destinations let it go."""
+        lanes = (self.gates.destinations.get(lane) for lane, claims in self._lanes.items() if claims)
+        return min((now if gate is None else gate.opens_at(now) for gate in lanes), default=math.inf)
 
     def near(self, now: float, until: float) -> float:
         """How many may go from *now* until *until*."""

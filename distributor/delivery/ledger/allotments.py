@@ -71,12 +71,13 @@ class _Moment:
 class _Flow:
     """One flow in one claim: *left* more rows may be taken, and take() counts them.
 
-    *used* are the connections and messages that other living leases have of it. *late*: how late a slot may be used.
+    *used* are the connections and messages that other living leases have of it. *late*: how late a slot may be used;
+    *earliest*: when the first one is of use.
     """
 
     def __init__(  # noqa: PLR0917  all that it depends on
         self, key: FlowKey, limits: Limits, row: RowMapping | None, used: tuple[int, int], at_hand: AtHand,
-        at: _Moment, late: int,
+        at: _Moment, late: int, earliest: int,
     ) -> None:  # fmt: skip
         self.key = key
         self.limits = limits
@@ -86,7 +87,9 @@ class _Flow:
         self.spacing = limits.spacing(late)
         # Later than any claim sets it: the clock was set back since.
         latest = at.now + HORIZON + (self.spacing or 0)
-        self.next_slot = row["next_slot"] if row and at.now < row["next_slot"] <= latest else at.now
+        # A slot that waits for the relay's anyway may be given out after its time: no time is lost between two claims.
+        kept = row["next_slot"] if row and row["next_slot"] <= latest else 0
+        self.next_slot = max(kept, at.now - (late - LATE), earliest)
         self.held = held_for(row, at.now) if row else 0
         self.probation = bool(row and row["hold"])
         self.blocked = bool(row and row["blocked_at"] is not None)
@@ -188,18 +191,27 @@ class Allowances:
         # Read only now: others may have held the rows of shared flows until a moment ago.
         now = database.clock(connection) if rows else 0
         at = _Moment(now, day_of(now), lease, alive)
-        # A letter goes where a slot of its destination and one of its relay meet: it waits for the relay's at most.
-        late = LATE + max((each.limits.spacing() or 0 for each in rules.ways), default=0)
-        keys = [*limits, *(key for key in rows if key not in limits and key.kind is FlowKind.DESTINATION)]
-        self._flows = {
-            key: _Flow(
+        self._flows: dict[FlowKey, _Flow] = {}
+        for key in [*limits, *(key for key in rows if key not in limits and key.kind is FlowKind.DESTINATION)]:
+            late, earliest = self._meeting(now) if key.kind is FlowKind.DESTINATION else (LATE, 0)
+            self._flows[key] = _Flow(
                 key, limits.get(key, Limits()), rows.get(key), self._used_by_others(key, lease),
-                stock.get(key, AtHand()), at, LATE if key.kind is FlowKind.RELAY else late,
-            )
-            for key in keys
-        }  # fmt: skip
+                stock.get(key, AtHand()), at, late, earliest,
+            )  # fmt: skip
         self._lease = lease
         self.lanes = self._lanes()
+
+    def _meeting(self, now: int) -> tuple[int, int]:
+        """How late slots of a destination may be used, and when the first one is of use.
+
+        A letter goes where a slot of its destination and one of its relay meet: it waits for the next of the relay, and
+        comes no earlier than that can.
+        """
+        relays = [self._flows[ask.way.flow] for ask in self.asks]
+        paced = [relay for relay in relays if relay.spacing is not None]
+        wait = max((relay.spacing or 0 for relay in paced), default=0)
+        first = min((relay.next_slot for relay in paced), default=now) if len(paced) == len(relays) else now
+        return LATE + wait, first - wait
 
     def _used_by_others(self, key: FlowKey, lease: int) -> tuple[int, int]:
         theirs = [used for holder, used in self._used.get(key, {}).items() if holder != lease]

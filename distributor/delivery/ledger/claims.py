@@ -1,12 +1,13 @@
 """Leases, and what is claimed under them. A worker holds one lease and keeps it alive; rows it claimed name it."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from random import Random
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -20,6 +21,8 @@ from distributor.delivery.model.flow import FlowKey, Rules
 from distributor.delivery.model.states import State
 
 T = TypeVar("T")
+# Of each issue the group and lane that a process was given last; the issue that it was given last is the last key.
+Served: TypeAlias = Mapping[int, tuple[str, str]]
 _RANDOM = Random()
 # How many rows of the main lane are looked at for those that belong elsewhere; more where all of them do.
 _LOOK = (500, 2_000, 8_000)
@@ -75,20 +78,20 @@ class Granted:
 def claim(
     database: Database, lease: int, asks: Sequence[Ask], rules: Rules,
     stock: Mapping[FlowKey, AtHand] = MappingProxyType({}),
-    *, day_of: Callable[[int], str], turn: int = 0, rng: Random = _RANDOM,
+    *, day_of: Callable[[int], str], served: Served = MappingProxyType({}), rng: Random = _RANDOM,
 ) -> Granted:  # fmt: skip
     """Due deliveries for the holder of *lease*, as many as *asks* have room and the flows allow.
 
     Urgent issues come first, then it is shared fairly between issues, then between the queues of an issue (its groups
     and lanes); inside a queue the longest due come first. A small issue opened behind a huge one gets its share of
-    every slice; where a slice is too small to be shared they take turns, by *turn*, which the caller counts up with
-    what it got. *stock* is what the process has of each flow; *day_of* gives the date by which quotas are counted, of
-    the ledger's µs since 1970.
+    every slice; where a slice is too small to be shared they take turns: it begins behind what was *served* last.
+    *stock* is what the process has of each flow; *day_of* gives the date by which quotas are counted, of the ledger's
+    µs since 1970.
     """
     with database.write() as connection:
         now = database.beside(connection)
         allowed = Allowances(database, connection, lease, asks, rules, stock=stock, day_of=day_of)
-        slice_ = _Slice(connection, lease, allowed, rng, turn, now)
+        slice_ = _Slice(connection, lease, allowed, rng, served, now)
         for urgency_class in _by_urgency(due_queues(connection, now)):
             if allowed.left() <= 0:
                 break
@@ -144,13 +147,13 @@ class _Slice:
     """What one claim has taken so far."""
 
     def __init__(
-        self, connection: Connection, lease: int, allowed: Allowances, rng: Random, turn: int, now: int
+        self, connection: Connection, lease: int, allowed: Allowances, rng: Random, served: Served, now: int
     ) -> None:
         self.connection = connection
         self.lease = lease
         self.allowed = allowed
         self.rng = rng
-        self.turn = turn
+        self.served = served
         self.now = now
         self.claims: list[Claim] = []
         self.exhausted: set[Queue] = set()  # they, or their flows, have no more to give
@@ -159,9 +162,9 @@ class _Slice:
         """Take fairly from issues of equal urgency. What one leaves of its share goes to those after it."""
         left = [[queue for queue in queues if queue not in self.exhausted] for queues in by_issue]
         there = [queues for queues in left if queues]
-        for position, queues in enumerate(_from(there, self.turn)):
+        for position, queues in enumerate(_behind(there, next(reversed(self.served), 0), _issue_of)):
             end = len(self.claims) + _share(self.allowed.left(), len(there) - position)
-            for index, queue in enumerate(_from(queues, self.turn // len(there))):
+            for index, queue in enumerate(_behind(queues, self.served.get(queues[0].issue_id, ("", "")), _place_of)):
                 self._take(queue, _share(end - len(self.claims), len(queues) - index))
 
     def _take(self, queue: Queue, share: int) -> None:
@@ -209,10 +212,18 @@ class _Slice:
         return []
 
 
-def _from(items: list[T], turn: int) -> list[T]:
-    """*items* in their order, from another one on at each turn."""
-    start = turn % len(items) if items else 0
+def _behind(items: list[T], last: Any, key: Callable[[T], Any]) -> list[T]:
+    """*items*, which are in the order of *key*, from the first behind *last* on."""
+    start = bisect_right(items, last, key=key)
     return items[start:] + items[:start]
+
+
+def _issue_of(queues: list[Queue]) -> int:
+    return queues[0].issue_id
+
+
+def _place_of(queue: Queue) -> tuple[str, str]:
+    return queue.group_name, queue.lane
 
 
 def _share(total: int, parts: int) -> int:
