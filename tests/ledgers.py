@@ -164,6 +164,7 @@ def row(database: Database, identity: int) -> dict[str, Any]:
 
 
 def execute(database: Database, statement: str, **parameters: Any) -> None:
-    """Make the past what a test needs it to be."""
+    """Make the past what a test needs it to be, while no worker writes."""
     with database.write() as connection:
+        database.alone(connection)
         connection.execute(sa.text(statement), parameters)
