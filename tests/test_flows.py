@@ -461,6 +461,17 @@ def relays(granted: Granted) -> Counter[str]:
     return Counter(each.relay for each in granted.claims)
 
 
+def test_a_relay_that_carries_nothing_keeps_the_connections_that_it_has_open(ledger: Database) -> None:
+    """Or other workers would open theirs beside them, and the relay would have more than its limit."""
+    open_small(ledger, 20)
+    rules = two(a=Way("a", weight=9, limits=Limits(connections=4)))
+    asks = [Ask(rules.ways[0], None, 3), Ask(rules.ways[1], 100, 4)]
+    granted = claims.claim(ledger, lease_of(ledger), asks, rules, {}, day_of=ledgers.today)
+    assert relays(granted) == {"b": 20}
+    assert granted.allotments[rules.ways[0].flow].connections == 3
+    assert claim(ledger, rules).allotments[rules.ways[0].flow].connections == 1
+
+
 def test_relays_share_by_weight(ledger: Database) -> None:
     open_small(ledger, 1000)
     shares = relays(claim(ledger, two(a=Way("a", weight=3)), room=1000))

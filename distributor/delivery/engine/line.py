@@ -102,13 +102,13 @@ class Line:
     def ask(self, now: float, *, spared: bool) -> Ask:
         """What to claim for it. *spared*: others are there for its letters while nobody knows whether it is back."""
         if self.is_away(now):
-            return Ask(self.way, 0, 0)
+            return Ask(self.way, None, 0)
         gated = self.owner.gates.any
         room = max(0, self.slice - len(self.stock.main)) if gated else self.slice
         if not gated and len(self.stock) > self.slice // 2:
             room = 0
         if spared and self.is_stalled(now):
-            return Ask(self.way, 0, 0)
+            return Ask(self.way, None, len(self.hands))
         if spared and self.reach.back_off:
             room = min(room, self.most)
         return Ask(self.way, room, max(self.most, len(self.hands)))

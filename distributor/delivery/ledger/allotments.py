@@ -23,10 +23,14 @@ _UNBOUNDED = 1 << 60
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What an engine wants of one relay: *room* deliveries into its stock, and *connections* (0: it is away)."""
+    """What an engine wants of one relay: *room* deliveries into its stock, and *connections*.
+
+    *room* is 0 while its stock is full, None while it carries nothing: it is away, or answers nothing. What it has open
+    of *connections* then still counts.
+    """
 
     way: Way
-    room: int
+    room: int | None
     connections: int
 
 
@@ -178,8 +182,8 @@ class Allowances:
         self.connection = connection
         self.asks = asks
         self.rules = rules
-        self._room = {ask.way.name: ask.room for ask in asks}
-        self._away = {ask.way.name for ask in asks if not ask.connections}
+        self._room = {ask.way.name: ask.room or 0 for ask in asks}
+        self._away = {ask.way.name for ask in asks if ask.room is None}
         self._is_full = False
         limits = {ask.way.flow: ask.way.limits for ask in asks}
         limits |= {_destination(each.name): each.limits for each in rules.destinations}
