@@ -155,6 +155,13 @@ def test_a_flow_that_is_left_alone_goes_on_by_itself(reason: str) -> None:
     assert "ISSUE" not in told.next_step
 
 
+@pytest.mark.parametrize("reason", REASONS)
+def test_whatever_a_flow_is_in_trouble_for_its_words_have_no_gaps(reason: str) -> None:
+    for blocked in (True, False):
+        told = explain_flow("QQ", reason, blocked=blocked)
+        assert not re.search(r"[{}]", told.sentence + told.next_step)
+
+
 def test_trouble_from_another_version_is_said_to_be_unknown() -> None:
     assert "own words" in explain_flow("QQ", "from-the-future", blocked=True).sentence
 

@@ -46,6 +46,7 @@ def explain_state(state: State, reason: str | None, issue: str = "ISSUE") -> Exp
 def explain_flow(name: str, reason: str, *, blocked: bool) -> Explanation:
     """Why the letters of a relay or destination called *name* wait: until a person releases it, else for a while."""
     sentence, step = (_OF_FLOWS.get(reason) or _REASONS.get(reason) or _unknown_of_flows)()
+    step = step.format(issue="ISSUE")
     return Explanation(sentence, _until_released(step, name) if blocked else _by_itself(step))
 
 
