@@ -345,10 +345,16 @@ def test_a_slip_gets_a_suggestion(tmp_path: Path) -> None:
     assert "did you mean salutation?" in remedy("salutation:", "salutations:")
     assert "did you mean name?" in remedy("name: 办公室", "name：办公室")
     assert "did you mean 丙公司?" in remedy("units: [丙公司]", "units: [丙公司, 丙公同]")
-    assert "possible are: disabled, email, name, role" in remedy("role: 收文", "电话: 收文")
+    assert "possible are: disabled, email, name, note, phone, role" in remedy("role: 收文", "电话: 收文")
     assert "possible are: 报, 送, 发" in remedy("only: 送", "only: 收")
     assert "报 1 送 2 发 3" in remedy("order: 2", "order: 3")
     assert "first in line 5" in remedy("  各会员单位:", "  有关部门:")
+
+
+def test_a_contact_may_have_a_phone_and_a_note_of_several_lines(tmp_path: Path) -> None:
+    text = replaced(("role: 收文", 'role: 收文, phone: "0222 3000", note: "周一在\\n周二不在"'))
+    contacts = [c for unit in load(written(tmp_path, text)).units.values() for c in unit.contacts]
+    assert [(c.phone, c.note) for c in contacts if c.phone] == [("0222 3000", "周一在\n周二不在")]
 
 
 def test_a_unit_unlike_any_other_is_to_be_defined(tmp_path: Path) -> None:

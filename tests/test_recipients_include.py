@@ -56,6 +56,11 @@ def test_a_file_is_read_as_units(tmp_path: Path) -> None:
         ("丁公司", "市场部", "market@delta.example.com", None, "部门已撤并"),
     ]
     assert [str(unit.place) for unit in units] == [f"{tmp_path / 'm.csv'}:{line}" for line in (2, 4)]
+    assert [(c.line, c.phone, c.note) for u in units for c in u.contacts] == [
+        (2, None, None),
+        (3, None, "老客户"),
+        (4, None, None),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,10 @@ class LazyGroup(click.Group):
     """A group whose commands live in modules of their own; listing them imports none."""
 
     def __init__(self, *args: object, lazy: dict[str, tuple[str, str]], **kwargs: object) -> None:
-        """*lazy*: command name → (module of distributor.cli, one line that says what the command does)."""
+        """*lazy*: command name → (module of distributor.cli, one line that says what the command does).
+
+        The module's command has that name, or the name and _ where it would hide a word of Python (``list_``).
+        """
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         self.lazy = lazy
 
@@ -26,7 +29,7 @@ class LazyGroup(click.Group):
         if cmd_name not in self.lazy:
             return None
         module = import_module(f"distributor.cli.{self.lazy[cmd_name][0]}")
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = vars(module).get(cmd_name) or vars(module)[f"{cmd_name}_"]
         return command
 
     def resolve_command(
@@ -57,6 +60,7 @@ _COMMANDS = {
     "resume": ("resume", _("go on with an issue")),
     "cancel": ("decide", _("stop an issue for good")),
     "release": ("release", _("what is held back and why; let it go when the reason is gone")),
+    "recipients": ("recipients", _("look at the list of recipients, change it, see what has changed")),
     "doctor": ("doctor", _("is every part of the site well? Sends nothing")),
     "worker": ("worker", _("deliver what is due, all the time")),
     "sink": ("sink", _("a mail server that keeps every letter on this machine")),

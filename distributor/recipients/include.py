@@ -35,6 +35,7 @@ COLUMNS = {
     "role": ("role", "职责", "角色"),
     "salutation": ("salutation", "称呼"),
     "disabled": ("disabled", "停用", "停用原因"),
+    "phone": ("phone", "tel", "电话", "联系电话", "手机"),
     "note": ("note", "备注"),
 }
 REQUIRED = ("unit", "name", "email")
@@ -53,7 +54,7 @@ _NOT_CSV = {
 
 
 class Row(NamedTuple):
-    """One contact as the file has it, without surrounding spaces; "" where nothing stands."""
+    """One contact as the file has it, without surrounding spaces; "" where nothing stands. A note may say anything."""
 
     unit: str
     name: str
@@ -61,6 +62,8 @@ class Row(NamedTuple):
     role: str
     salutation: str
     disabled: str
+    phone: str
+    note: str
 
 
 _Record = tuple[int, list[str]]
@@ -240,11 +243,11 @@ def _columns_remedy() -> str:
 
 
 def _fine(row: tuple[str, ...]) -> bool:
-    unit, name, email, _role, _salutation, disabled = row
+    unit, name, email, _role, _salutation, disabled, *_others, _note = row
     return (
         bool(unit and name and email)
         and why_not_address(email) is None
-        and why_not_text("".join(row)) is None
+        and why_not_text("".join(row[:-1])) is None
         and (not disabled or is_reason(disabled))
     )
 
@@ -255,7 +258,7 @@ def _explain(row: Row, line: int, faults: Faults) -> None:
         column = _TITLES[field]
         if not value and field in REQUIRED:
             faults.add("missing-cell", line, _("the cell in the column {name} is empty").format(name=column))
-        elif value and (why := why_not_text(value)):
+        elif value and field != "note" and (why := why_not_text(value)):
             faults.add("bad-text", line, _("column {name}: {why}").format(name=column, why=why))
         elif value and field == "email" and (why := why_not_address(value)):
             bad_address(value, why, line, faults)
@@ -293,7 +296,7 @@ def _units(source: _Source, header: _Header, records: Iterator[_Record]) -> Iter
     contacts: list[Contact] = []
     head, begins = ("", ""), 0
     for line, cells in records:
-        name, contact, email, role, salutation, disabled = header.fields(cells)
+        name, contact, email, role, salutation, disabled, phone, note = header.fields(cells)
         addressed = (name, salutation or source.salutations.get(name, name))
         if addressed != head or len(contacts) == _NEIGHBOURS:
             if contacts:
@@ -301,7 +304,9 @@ def _units(source: _Source, header: _Header, records: Iterator[_Record]) -> Iter
             contacts, head, begins = [], addressed, line
         if not email.isascii():
             _insist_on_key(source, email)
-        contacts.append(Contact(name, contact, email, role or None, disabled or None))
+        contacts.append(
+            Contact(name, contact, email, role or None, disabled or None, phone or None, note or None, line)
+        )
     if contacts:
         yield Unit(*head, tuple(contacts), Place(source.file, begins))
 

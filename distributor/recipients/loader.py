@@ -18,7 +18,7 @@ _GROUP = frozenset({"labels", "template", "subject", "greeting", "closing", "rep
 _TEXTS = ("template", "subject", "greeting", "closing")
 _AUDIENCE = frozenset({"only", "units", "include"})
 _UNIT = frozenset({"salutation", "contacts"})
-_CONTACT = frozenset({"name", "email", "role", "disabled"})
+_CONTACT = frozenset({"name", "email", "role", "disabled", "phone", "note"})
 _ORDER = {name: str(position) for position, name in enumerate(GroupName, 1)}
 
 
@@ -232,6 +232,9 @@ class _ListReader:
                 email=fields.address("email") or "",
                 role=fields.optional_text("role"),
                 disabled=fields.reason("disabled"),
+                phone=fields.optional_text("phone"),
+                note=fields.prose("note") or None,
+                line=item.line,
             )
 
     def _unused(self, audiences: Mapping[str, Audience]) -> None:

@@ -39,13 +39,20 @@ class Group:
 
 
 class Contact(NamedTuple):
-    """One mailbox of a unit. *email* as written; *disabled* is the reason, None for an enabled contact."""
+    """One mailbox of a unit. *email* as written; *disabled* is the reason, None for an enabled contact.
+
+    *phone* and *note* are for the administrators alone: no letter shows them. *line* is where it begins in its unit's
+    file.
+    """
 
     unit: str
     name: str
     email: str
     role: str | None
     disabled: str | None
+    phone: str | None
+    note: str | None
+    line: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,7 +177,7 @@ def _candidates(routes: Iterable[_Route], units: Mapping[str, Unit]) -> Iterator
     """Higher groups first, so that the first candidate of an address is the one whose letter it gets."""
     for route in routes:
         for unit in _members(route.audience, units):
-            for _unit, name, email, role, disabled in unit.contacts:
+            for _unit, name, email, role, disabled, _phone, _note, _line in unit.contacts:
                 # In the order of Candidate's fields: a million of them are made.
                 yield Candidate(
                     route.group, route.label, route.audience.name, unit.name, unit.salutation,
