@@ -1,4 +1,7 @@
-"""A strict reader of YAML: bytes to a tree of texts, items and tables, every node with its line.
+"""A strict reader of YAML: bytes to a tree of texts, items and tables, every node with its line and where it stands.
+
+*start* and *end* count characters of the text without byte order mark: a node is ``text[start:end]``; of collections in
+block style only *start* is exact.
 
 It is built on PyYAML's events, not on its nodes: events still show anchors, aliases and tags with their lines, need
 no recursion (a deep file cannot overflow the stack), and are several times as fast. Values stay text: nothing is
@@ -38,6 +41,8 @@ class Text:
     value: str
     line: int
     plain: bool
+    start: int = 0
+    end: int = 0
 
     @property
     def kind(self) -> str | None:
@@ -55,6 +60,8 @@ class Items:
     """A sequence."""
 
     line: int
+    start: int = 0
+    end: int = 0
     nodes: list["Node"] = field(default_factory=list)
 
 
@@ -63,6 +70,8 @@ class Table:
     """A mapping; a key that stands there twice keeps its first value (and is a fault)."""
 
     line: int
+    start: int = 0
+    end: int = 0
     entries: dict[str, tuple[Text, "Node"]] = field(default_factory=dict)
     key: Text | None = None
 
@@ -199,15 +208,15 @@ class _Builder:
         Raises:
             _StopError: there are too many nodes, or too deep ones.
         """
-        line = event.start_mark.line + 1
+        line, start, end = event.start_mark.line + 1, event.start_mark.index, event.end_mark.index
         if isinstance(event, yaml.ScalarEvent):
-            self._attach(event, Text(event.value, line, event.implicit[0]))
+            self._attach(event, Text(event.value, line, event.implicit[0], start, end))
         elif isinstance(event, yaml.MappingStartEvent):
-            self._enter(event, Table(line))
+            self._enter(event, Table(line, start))
         elif isinstance(event, yaml.SequenceStartEvent):
-            self._enter(event, Items(line))
+            self._enter(event, Items(line, start))
         elif isinstance(event, yaml.CollectionEndEvent):
-            self._open.pop()
+            self._open.pop().end = end
         elif isinstance(event, yaml.AliasEvent):
             message = _("*{name} is an alias; this file has none").format(name=event.anchor)
             self.faults.add("alias", line, message, _("write the text again, or put it in quotes if it begins with *"))
