@@ -20,12 +20,18 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in a file; *line* counts from 1. Printed as ``file:line``."""
+    """Where in a file; *line* counts from 1. Printed as ``file:line``.
+
+    In a workbook *cell* names sheet and cell, *line* is the cell's row. Printed as ``list.xlsx 表1!C17``.
+    """
 
     file: str
     line: int | None = None
+    cell: str | None = None
 
     def __str__(self) -> str:
+        if self.cell is not None:
+            return f"{self.file} {self.cell}"
         return self.file if self.line is None else f"{self.file}:{self.line}"
 
 

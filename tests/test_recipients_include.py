@@ -362,3 +362,18 @@ def test_a_file_that_is_gone_is_not_trusted(tmp_path: Path) -> None:
 def test_a_file_can_be_read_again_and_again(tmp_path: Path) -> None:
     include = include_of(included(tmp_path, HEADER + ROWS))
     assert list(include.read()) == list(include.read())
+
+
+# What the export of the list writes
+
+
+def test_the_audiences_of_an_exported_file_are_not_read(tmp_path: Path) -> None:
+    content = "分组,单位,称呼,联系人,邮箱,职责,电话,停用,备注\n各会员单位,丁公司,丁公司办公室,甲,a@example.org,,,,\n"
+    (contact,) = contacts(included(tmp_path, content))
+    assert (contact.unit, contact.name, contact.email) == ("丁公司", "甲", "a@example.org")
+
+
+def test_an_apostrophe_that_keeps_a_cell_from_being_run_is_taken_off(tmp_path: Path) -> None:
+    content = "单位,联系人,邮箱,电话,备注\n丁公司,甲,'+a@example.org,'+86 22 1234,'不是公式\n"
+    (contact,) = contacts(included(tmp_path, content))
+    assert (contact.email, contact.phone, contact.note) == ("+a@example.org", "+86 22 1234", "'不是公式")

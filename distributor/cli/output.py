@@ -56,6 +56,7 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "message": finding.message,
         "file": place.file if place else None,
         "line": place.line if place else None,
+        **({"cell": place.cell} if place and place.cell else {}),
         "remedy": finding.remedy,
     }
 

@@ -4,7 +4,8 @@ A file is checked once, when the list is loaded (`open_include`); `Include.read`
 no longer the same. No verdicts are kept on disk between runs: of planning an issue for 100,000 rows their addresses
 take a twentieth, and the rows are read, hashed and staged all the same.
 
-RFC 4180 with a header row. UTF-8 with or without byte order mark, or GB18030 (what spreadsheets write in China).
+RFC 4180 with a header row. UTF-8 with or without byte order mark, or GB18030 (what spreadsheets write in China). It may
+be what `recipients export` wrote; the audiences that are named there are those of the list, and not read here.
 """
 
 import codecs
@@ -14,7 +15,6 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -22,28 +22,16 @@ from typing import Any, BinaryIO, NamedTuple
 from distributor.errors import Finding, InputError, Place, Severity
 from distributor.i18n import _
 from distributor.recipients.addresses import address_key, why_not_address
+from distributor.recipients.columns import COLUMNS, REQUIRED, TITLES
+from distributor.recipients.delimited import HEAD, Record, encoding_of, lines_of, records
 from distributor.recipients.faults import Faults, is_reason, why_not_text
 from distributor.recipients.fields import bad_address, not_a_reason
+from distributor.recipients.formulas import restored
 from distributor.recipients.model import Contact, Include, Unit
 from distributor.words import why
 
 MOST_FAULTS = 100
-COLUMNS = {
-    "unit": ("unit", "单位", "单位名称"),
-    "name": ("name", "contact", "联系人", "姓名"),
-    "email": ("email", "e-mail", "邮箱", "电子邮箱", "电子邮件"),
-    "role": ("role", "职责", "角色"),
-    "salutation": ("salutation", "称呼"),
-    "disabled": ("disabled", "停用", "停用原因"),
-    "phone": ("phone", "tel", "电话", "联系电话", "手机"),
-    "note": ("note", "备注"),
-}
-REQUIRED = ("unit", "name", "email")
-
-_TITLES = {field: next(name for name in names if not name.isascii()) for field, names in COLUMNS.items()}
 _FIELD_OF = {name: field for field, names in COLUMNS.items() for name in names}
-_HEAD = 64 * 1024
-_LONGEST_LINE = 1024 * 1024
 _NEIGHBOURS = 1000  # contacts of one unit that are kept together; more of them come as a second unit of that name
 _NOT_CSV = {
     b"PK\x03\x04": "xlsx",
@@ -66,7 +54,7 @@ class Row(NamedTuple):
     note: str
 
 
-_Record = tuple[int, list[str]]
+_TITLES = [TITLES[field] for field in COLUMNS if field in Row._fields]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +71,8 @@ class _Header:
     def fields(self, cells: list[str]) -> tuple[str, ...]:
         """What is in a Row. (Of a million rows hardly one is looked at by name.)"""
         there = cells[: self.width]
-        return self.get((*map(str.strip, there), *self.blanks[len(there) :]))
+        row = self.get((*map(str.strip, there), *self.blanks[len(there) :]))
+        return tuple(map(restored, row)) if "'" in "".join(row) else row
 
     def has_more(self, cells: list[str]) -> bool:
         """Whether there is text in cells beyond the last column."""
@@ -126,29 +115,13 @@ def open_include(path: Path, file: str, salutations: Mapping[str, str]) -> Inclu
 
 
 def _encoding(stream: BinaryIO, faults: Faults) -> str:
-    """UTF-8, or GB18030 if most lines with other than ASCII characters are no UTF-8.
-
-    The majority decides, so that one damaged byte in a file of UTF-8 does not make nonsense of all its names.
-    """
-    head = stream.read(_HEAD)
+    head = stream.read(HEAD)
     stream.seek(0)
     for magic, kind in _NOT_CSV.items():
         if head.startswith(magic):
             message = _("this is no CSV file but {kind}").format(kind=kind)
             faults.add("not-csv", None, message, _("save it as CSV with the encoding UTF-8"))
-    lines = head.split(b"\n")
-    whole = lines if len(head) < _HEAD else lines[:-1] or lines
-    telling = [line for line in whole if not line.isascii()]
-    valid = sum(_is_utf8(line) for line in telling)
-    return "utf-8" if head.startswith(codecs.BOM_UTF8) or 2 * valid >= len(telling) else "gb18030"
-
-
-def _is_utf8(line: bytes) -> bool:
-    try:
-        line.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
+    return encoding_of(head)
 
 
 class _Hashed(io.RawIOBase):
@@ -168,28 +141,16 @@ class _Hashed(io.RawIOBase):
 
 
 def _lines(stream: BinaryIO, encoding: str, digest: Any) -> Iterator[str]:
-    """Lines of text; what cannot be decoded becomes U+FFFD, which no name and no address may hold."""
-    hashed = io.BufferedReader(_Hashed(stream, digest), _HEAD)
-    text = io.TextIOWrapper(hashed, encoding, errors="replace", newline="\n")
-    first = text.readline(_LONGEST_LINE).removeprefix("\ufeff")
-    return chain([first] if first else [], iter(partial(text.readline, _LONGEST_LINE), ""))
+    return lines_of(io.BufferedReader(_Hashed(stream, digest), HEAD), encoding)
 
 
-def _records(lines: Iterator[str], faults: Faults) -> Iterator[_Record]:
-    """Rows that are not blank, each with the line where it begins."""
-    reader = csv.reader(lines, strict=True)
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            remedy = _('close every quote; a quote inside a text is written twice: ""')
-            faults.add("bad-csv", line, _("this row is not CSV: {problem}").format(problem=error), remedy)
-            continue
-        if cells and any(map(str.strip, cells)):
-            yield line, cells
+def _records(lines: Iterator[str], faults: Faults) -> Iterator[Record]:
+    return records(lines, partial(_bad_csv, faults))
+
+
+def _bad_csv(faults: Faults, line: int, error: csv.Error) -> None:
+    remedy = _('close every quote; a quote inside a text is written twice: ""')
+    faults.add("bad-csv", line, _("this row is not CSV: {problem}").format(problem=error), remedy)
 
 
 def _check(lines: Iterator[str], faults: Faults) -> int:
@@ -210,7 +171,7 @@ def _check(lines: Iterator[str], faults: Faults) -> int:
     return contacts
 
 
-def _header(record: _Record | None, faults: Faults) -> _Header | None:
+def _header(record: Record | None, faults: Faults) -> _Header | None:
     """The meaning of the first row. None after a fault."""
     if record is None:
         faults.add("empty-file", None, _("the file is empty"), _columns_remedy())
@@ -229,7 +190,7 @@ def _header(record: _Record | None, faults: Faults) -> _Header | None:
             faults.add("duplicate-column", line, message.format(names=twice), _("delete one of them"))
     for field in REQUIRED:
         if field not in fields:
-            message = _("the column {name} is missing").format(name=_TITLES[field])
+            message = _("the column {name} is missing").format(name=TITLES[field])
             faults.add("missing-column", line, message, _columns_remedy())
     if faults:
         return None
@@ -239,7 +200,7 @@ def _header(record: _Record | None, faults: Faults) -> _Header | None:
 
 def _columns_remedy() -> str:
     text = _("the first row names the columns, separated by commas: {columns}")
-    return text.format(columns=",".join(_TITLES.values()))
+    return text.format(columns=",".join(_TITLES))
 
 
 def _fine(row: tuple[str, ...]) -> bool:
@@ -255,7 +216,7 @@ def _fine(row: tuple[str, ...]) -> bool:
 def _explain(row: Row, line: int, faults: Faults) -> None:
     """Everything that is wrong with a row."""
     for field, value in zip(Row._fields, row, strict=True):
-        column = _TITLES[field]
+        column = TITLES[field]
         if not value and field in REQUIRED:
             faults.add("missing-cell", line, _("the cell in the column {name} is empty").format(name=column))
         elif value and field != "note" and (why := why_not_text(value)):
@@ -292,7 +253,7 @@ def _changed(source: _Source) -> InputError:
     return InputError([Finding(Severity.ERROR, "changed-include", message, place, _("run the command again"))])
 
 
-def _units(source: _Source, header: _Header, records: Iterator[_Record]) -> Iterator[Unit]:
+def _units(source: _Source, header: _Header, records: Iterator[Record]) -> Iterator[Unit]:
     contacts: list[Contact] = []
     head, begins = ("", ""), 0
     for line, cells in records:

@@ -1,0 +1,60 @@
+"""Text files of contacts: their encoding, their lines, and the rows of CSV (RFC 4180) with their lines; streamed."""
+
+import codecs
+import csv
+import io
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import chain
+from typing import IO
+
+HEAD = 64 * 1024
+"""How much of a file `encoding_of` wants to see."""
+
+_LONGEST_LINE = 1024 * 1024
+
+Record = tuple[int, list[str]]
+"""The line where a row begins, and its cells."""
+
+
+def encoding_of(head: bytes) -> str:
+    """UTF-8, or GB18030 if most lines with other than ASCII characters are no UTF-8.
+
+    The majority decides, so that one damaged byte in a file of UTF-8 does not make nonsense of all its names.
+    """
+    lines = head.split(b"\n")
+    whole = lines if len(head) < HEAD else lines[:-1] or lines
+    telling = [line for line in whole if not line.isascii()]
+    valid = sum(_is_utf8(line) for line in telling)
+    return "utf-8" if head.startswith(codecs.BOM_UTF8) or 2 * valid >= len(telling) else "gb18030"
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def lines_of(stream: IO[bytes], encoding: str) -> Iterator[str]:
+    """Lines of text; what cannot be decoded becomes U+FFFD, which no name and no address may hold."""
+    text = io.TextIOWrapper(stream, encoding, errors="replace", newline="\n")
+    first = text.readline(_LONGEST_LINE).removeprefix("\ufeff")
+    return chain([first] if first else [], iter(partial(text.readline, _LONGEST_LINE), ""))
+
+
+def records(lines: Iterator[str], bad: Callable[[int, csv.Error], None], delimiter: str = ",") -> Iterator[Record]:
+    """Rows that are not blank. *bad* is told the line of a row that is no CSV; the next one is read all the same."""
+    reader = csv.reader(lines, strict=True, delimiter=delimiter)
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            bad(line, error)
+            continue
+        if cells and any(map(str.strip, cells)):
+            yield line, cells
