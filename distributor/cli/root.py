@@ -35,6 +35,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        ctx.meta.setdefault("distributor.arguments", list(args))  # as it was typed, for the record
         name = args[0]
         near = [] if name in self.lazy or name.startswith("-") else get_close_matches(name, self.lazy, n=1)
         if near:

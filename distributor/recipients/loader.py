@@ -2,7 +2,9 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from distributor.errors import Finding, InputError, Place, Severity
 from distributor.i18n import _
@@ -22,18 +24,36 @@ _CONTACT = frozenset({"name", "email", "role", "disabled", "phone", "note"})
 _ORDER = {name: str(position) for position, name in enumerate(GroupName, 1)}
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A list, the bytes of its own file, and their tree."""
+
+    roster: Roster
+    data: bytes
+    tree: Node
+
+
 def load(path: Path) -> Roster:
     """The recipient list in *path* and the CSV files it includes; these must lie in the same folder or below it.
 
     Raises:
         InputError: every fault of the list and its includes, by file and line.
     """
+    return load_draft(path).roster
+
+
+def load_draft(path: Path, instead: Mapping[Path, Path] = MappingProxyType({})) -> Loaded:
+    """As load(), where some files, by their resolved paths, are read *instead* of others: drafts of what they will be.
+
+    Raises:
+        InputError: every fault, by the name of the file that was to be read.
+    """
     faults = Faults(str(path))
-    data = _read(path, faults)
+    data = _read(instead.get(path.resolve(), path), faults)
     tree = parse(data, faults) if data is not None else None
     if data is None or tree is None:
         raise InputError(faults.findings())
-    return _ListReader(path, faults).roster(tree, data)
+    return Loaded(_ListReader(path, faults, instead).roster(tree, data), data, tree)
 
 
 def _read(path: Path, faults: Faults) -> bytes | None:
@@ -58,9 +78,10 @@ def _regular_file(path: Path) -> Path | None:
 class _ListReader:
     """Reads one list; remembers what its parts say about one another."""
 
-    def __init__(self, path: Path, faults: Faults) -> None:
+    def __init__(self, path: Path, faults: Faults, instead: Mapping[Path, Path]) -> None:
         self.path = path
         self.faults = faults
+        self.instead = instead
         self.units: dict[str, Unit] = {}
         self.includes: dict[str, Include | None] = {}
         self.include_findings: list[Finding] = []
@@ -197,7 +218,8 @@ class _ListReader:
 
     def _include(self, name: str, line: int) -> Include | None:
         folder = self.path.parent.resolve()
-        if (path := _regular_file(folder / name)) is None:
+        wanted = folder / name
+        if (path := wanted if wanted in self.instead else _regular_file(wanted)) is None:
             message = _("there is no file {name} beside the list").format(name=name)
             self.faults.add("missing-include", line, message, _("check the file's name"))
             return None
@@ -206,7 +228,7 @@ class _ListReader:
             self.faults.add("outside-include", line, message, _("put the file beside the list"))
             return None
         try:
-            return open_include(path, str(self.path.parent / name), self._salutations())
+            return open_include(self.instead.get(path, path), str(self.path.parent / name), self._salutations())
         except InputError as error:
             self.include_findings.extend(error.findings)
             return None

@@ -1,0 +1,69 @@
+"""From the names that a person gave to the contacts that are meant."""
+
+from collections.abc import Iterable, Iterator
+
+from distributor.errors import Finding, InputError, Severity
+from distributor.i18n import _
+from distributor.recipients.addresses import address_key, why_not_address
+from distributor.recipients.draft import Draft, Entry, did_you_mean, refusal
+
+
+def contact(draft: Draft, address: str, unit: str | None) -> Entry:
+    """The contact with *address*, of *unit* where several units share it.
+
+    Raises:
+        InputError: there is none, or there are several.
+    """
+    found = [entry for entry in _with_address(draft, address) if unit in (None, entry.unit)]
+    if not found:
+        raise InputError([_unknown(draft, address)])
+    if len(found) > 1:
+        names = "、".join(f"{entry.unit} {entry.fields['name']}" for entry in found)
+        message = _("{address} is the address of several contacts: {names}").format(address=address, names=names)
+        raise refusal("which-contact", message, _("say of which unit: --unit UNIT"))
+    return found[0]
+
+
+def contacts(draft: Draft, names: Iterable[str], unit: str | None = None) -> list[Entry]:
+    """The contacts with these addresses, and all of these units.
+
+    Raises:
+        InputError: every name that the list does not have.
+    """
+    given = list(names)
+    addresses = [name for name in given if "@" in name and not why_not_address(name)]
+    draft.look(keys=[address_key(name) for name in addresses], units=[name for name in given if "@" not in name])
+    found: dict[Entry, None] = {}
+    faults: list[Finding] = []
+    for name in given:
+        entries = [entry for entry in _meant(draft, name) if unit in (None, entry.unit)]
+        found.update(dict.fromkeys(entries))
+        faults += [] if entries else [_unknown(draft, name)]
+    if faults:
+        raise InputError(faults)
+    return list(found)
+
+
+def _meant(draft: Draft, name: str) -> list[Entry]:
+    return _with_address(draft, name) if "@" in name else draft.of_unit(name)
+
+
+def _with_address(draft: Draft, address: str) -> list[Entry]:
+    if why := why_not_address(address):
+        message = _("{email} is not an e-mail address: {why}").format(email=address, why=why)
+        raise refusal("bad-address", message)
+    return draft.with_key(address_key(address))
+
+
+def _unknown(draft: Draft, name: str) -> Finding:
+    if "@" in name:
+        message = _("the list has no contact with the address {address}").format(address=name)
+        remedy = did_you_mean(name, _addresses(draft))
+    else:
+        message = _("the list has no unit {name}, or no contact of it").format(name=name)
+        remedy = did_you_mean(name, draft.units)
+    return Finding(Severity.ERROR, "unknown-name", message, remedy=remedy)
+
+
+def _addresses(draft: Draft) -> Iterator[str]:
+    return (contact["email"] for fields in draft.units.values() for contact in fields["contacts"])

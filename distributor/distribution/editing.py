@@ -1,0 +1,89 @@
+"""Changing the list of recipients: who does it, with which words, and what came of it, all of it recorded."""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from distributor.distribution.lists import notice
+from distributor.distribution.site import Site
+from distributor.errors import Finding
+from distributor.recipients import loader
+from distributor.recipients.draft import Draft
+from distributor.recipients.loader import Loaded
+from distributor.recipients.store import Prepared, locked
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """*diff*: what was written, as lines of unified diffs; none where the list said so already.
+
+    *findings* are warnings that the list did not give before.
+    """
+
+    diff: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A change of the list: what is done, the command's words for the record, and who (None: the login name)."""
+
+    change: Callable[[Draft], object]
+    how: str
+    who: str | None = None
+
+
+Confirm = Callable[[Edited], None]
+
+
+def edit(site: Site, act: Act, confirm: Confirm, *, at_once: bool) -> Edited:
+    """Change the list as *act* says, once *confirm* has been shown the difference and has not raised.
+
+    *at_once*: nobody is asked, and so others may wait for the lock meanwhile; else it is taken when the person has
+    answered, and a list that was changed until then stays as it is.
+
+    Raises:
+        InputError: the list cannot be changed like that, or was changed by somebody else; nothing was written.
+    """
+    path = site.settings.recipients
+    with locked(path) if at_once else contextlib.nullcontext():
+        loaded = loader.load_draft(path)
+        notice(site, loaded.roster)
+        draft = Draft(loaded)
+        act.change(draft)
+        with Prepared(draft) as prepared:
+            edited = _edited(loaded, prepared)
+            if edited.diff:
+                confirm(edited)
+                with contextlib.nullcontext() if at_once else locked(path):
+                    prepared.put()
+                    _record(site, act, prepared)
+            return edited
+
+
+def preview(site: Site, act: Act) -> Edited:
+    """What edit() would do; nothing is written.
+
+    Raises:
+        InputError: as edit().
+    """
+    loaded = loader.load_draft(site.settings.recipients)
+    draft = Draft(loaded)
+    act.change(draft)
+    with Prepared(draft) as prepared:
+        return _edited(loaded, prepared)
+
+
+def _edited(before: Loaded, prepared: Prepared) -> Edited:
+    known = {(finding.code, finding.message) for finding in before.roster.findings}
+    new = (found for found in prepared.loaded.roster.findings if (found.code, found.message) not in known)
+    return Edited(tuple(prepared.diff()), tuple(new))
+
+
+def _record(site: Site, act: Act, prepared: Prepared) -> None:
+    """With the lock still held, so that nobody else takes the new list for changed by hand."""
+    roster = prepared.loaded.roster
+    if any(audience.includes for audience in roster.audiences.values()):
+        roster = loader.load(Path(roster.file))  # what is included was read from files that have other names now
+    notice(site, roster, how=act.how, who=act.who)

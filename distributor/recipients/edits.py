@@ -1,0 +1,324 @@
+"""What an administrator does to the names of a list: units, audiences and groups of a draft come, go and change."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from distributor.i18n import _
+from distributor.recipients.draft import CONTACT, Draft, check, did_you_mean, refusal
+from distributor.recipients.model import GroupName
+
+GROUP = ("labels", "template", "subject", "greeting", "closing", "reply_to")
+"""What a group says of itself, in the order in which it is written."""
+
+
+# Units
+
+
+def add_unit(
+    draft: Draft, name: str, audiences: Sequence[str], salutation: str | None, contacts: Sequence[Mapping[str, str]]
+) -> None:
+    """A new unit of *audiences* with *contacts*, behind the last unit that the first of them has in recipients.yaml.
+
+    Where the first audience has its units in an included file, the contacts go there.
+
+    Raises:
+        InputError: there is such a unit, or no such audience; or texts that the list would not take.
+    """
+    check({"name": name} | ({"salutation": salutation} if salutation else {}))
+    for contact in contacts:
+        check(contact)
+    if draft.knows_unit(name):
+        raise refusal("unit-exists", _("there is a unit {name} already").format(name=name))
+    need_audiences(draft, audiences)
+    _settle(draft, name, audiences[0], salutation, contacts)
+    for audience in audiences[1:]:
+        join(draft, name, audience)
+
+
+def rename_unit(draft: Draft, old: str, new: str) -> None:
+    """Call a unit *new* wherever the list names it.
+
+    Raises:
+        InputError: there is no unit *old*, or there is one that is called *new*.
+    """
+    check({"name": new})
+    need_unit(draft, old)
+    if draft.knows_unit(new):
+        raise refusal("unit-exists", _("there is a unit {name} already").format(name=new))
+    draft.rename_unit([entry for entry in draft.of_unit(old) if entry.include], new)
+    if old in draft.units:
+        draft.data["units"] = _renamed(draft.units, old, new)
+    for audience in draft.audiences:
+        units = members(draft, audience)
+        if old in units:
+            units[units.index(old)] = new
+
+
+def remove_unit(draft: Draft, name: str) -> None:
+    """Take a unit with all its contacts out of the list and of every audience.
+
+    Raises:
+        InputError: there is no such unit.
+    """
+    need_unit(draft, name)
+    for entry in draft.of_unit(name):
+        draft.remove(entry)
+    draft.units.pop(name, None)
+    for audience in draft.audiences:
+        if name in (units := members(draft, audience)):
+            units.remove(name)
+
+
+def set_salutation(draft: Draft, name: str, salutation: str) -> None:
+    """How letters address a unit; "": by its name.
+
+    Raises:
+        InputError: there is no such unit, or the text is none.
+    """
+    need_unit(draft, name)
+    check({"salutation": salutation} if salutation else {})
+    if name not in draft.units:
+        for entry in draft.of_unit(name):
+            draft.put(entry, {"salutation": salutation})
+        return
+    contacts = draft.units[name]["contacts"]
+    draft.units[name] = ({"salutation": salutation} if salutation else {}) | {"contacts": contacts}
+
+
+def join(draft: Draft, name: str, audience: str, *, after: str | None = None) -> None:
+    """Let a unit that recipients.yaml defines be of *audience* too: last, or behind the unit *after*.
+
+    Raises:
+        InputError: there is no such unit or audience, or an included file has the unit.
+    """
+    need_audiences(draft, [audience])
+    need_unit(draft, name)
+    if name not in draft.units:
+        message = _("{name} stands in an included file and belongs to the audience of that file")
+        raise refusal("included-unit", message.format(name=name), _("move it: `distributor recipients move unit`"))
+    units = [unit for unit in members(draft, audience) if unit != name]
+    if after is not None and after not in units:
+        message = _("{audience} has no unit {name}").format(audience=audience, name=after)
+        raise refusal("unknown-unit", message, did_you_mean(after, units))
+    units.insert(len(units) if after is None else units.index(after) + 1, name)
+    _members_of(draft, audience)[:] = units
+
+
+def leave(draft: Draft, name: str, audience: str) -> None:
+    """Take a unit out of an audience; it stays in the list.
+
+    Raises:
+        InputError: there is no such audience, or it does not name the unit.
+    """
+    need_audiences(draft, [audience])
+    units = members(draft, audience)
+    if name not in units:
+        message = _("{audience} has no unit {name}").format(audience=audience, name=name)
+        raise refusal("unknown-unit", message, did_you_mean(name, units))
+    units.remove(name)
+
+
+def move_unit(draft: Draft, name: str, *, to: str, source: str | None = None, after: str | None = None) -> None:
+    """Take a unit out of the audience *source* (default: the only one that has it) and put it into *to*.
+
+    A unit of an included file goes to the file of *to*, or into recipients.yaml where that has none.
+
+    Raises:
+        InputError: no such unit or audience, or several audiences that it could leave.
+    """
+    need_unit(draft, name)
+    need_audiences(draft, [to, *([source] if source else [])])
+    if name in draft.units:
+        if source is None:
+            source = _only_audience(draft, name, to)
+        if source is not None and source != to:
+            leave(draft, name, source)
+        join(draft, name, to, after=after)
+        return
+    entries = draft.of_unit(name)
+    for entry in entries:
+        draft.remove(entry)
+    salutation = next((entry.fields["salutation"] for entry in entries if "salutation" in entry.fields), None)
+    _settle(draft, name, to, salutation, [entry.fields for entry in entries])
+
+
+def _settle(
+    draft: Draft, name: str, audience: str, salutation: str | None, contacts: Sequence[Mapping[str, str]]
+) -> None:
+    """Write a unit that stands nowhere yet where *audience* has its units."""
+    files = included(draft, audience)
+    if files and not members(draft, audience):
+        if not contacts:
+            message = _("the units of {audience} stand in {file}: a unit there needs a contact")
+            message = message.format(audience=audience, file=files[-1])
+            raise refusal("no-contact", message, _('add --contact "NAME <ADDRESS>"'))
+        head = {"salutation": salutation} if salutation else {}
+        for contact in contacts:
+            draft.add_row(files[-1], name, head | _of_contact(contact))
+        return
+    before = set(members(draft, audience))
+    last = max((number for number, unit in enumerate(draft.units) if unit in before), default=len(draft.units) - 1)
+    entries = list(draft.units.items())
+    unit: dict[str, Any] = {"salutation": salutation} if salutation else {}
+    entries.insert(last + 1, (name, unit | {"contacts": [_of_contact(contact) for contact in contacts]}))
+    draft.data["units"] = dict(entries)
+    _members_of(draft, audience).append(name)
+
+
+def _of_contact(fields: Mapping[str, str]) -> dict[str, str]:
+    return {name: fields[name] for name in CONTACT if fields.get(name)}
+
+
+def _only_audience(draft: Draft, name: str, to: str) -> str | None:
+    found = [audience for audience in draft.audiences if name in members(draft, audience) and audience != to]
+    if len(found) > 1:
+        message = _("{name} is in several audiences: {names}").format(name=name, names="、".join(found))
+        raise refusal("which-audience", message, _("say which one it leaves: --from AUDIENCE"))
+    return found[0] if found else None
+
+
+# Audiences
+
+
+def add_audience(draft: Draft, name: str, only: str | None) -> None:
+    """A new name that an imprint may use.
+
+    Raises:
+        InputError: there is such an audience.
+    """
+    check({"name": name})
+    if name in draft.audiences:
+        raise refusal("audience-exists", _("there is an audience {name} already").format(name=name))
+    draft.audiences[name] = ({"only": only} if only else {}) | {"units": []}
+
+
+def set_only(draft: Draft, name: str, only: str | None) -> None:
+    """Bind an audience to a group; None: any label may stand before it.
+
+    Raises:
+        InputError: there is no such audience.
+    """
+    need_audiences(draft, [name])
+    others = {key: value for key, value in draft.audiences[name].items() if key != "only"}
+    draft.audiences[name] = ({"only": only} if only else {}) | others
+
+
+def set_includes(draft: Draft, name: str, files: Sequence[str]) -> None:
+    """The CSV files that an audience includes, as recipients.yaml calls them.
+
+    Raises:
+        InputError: there is no such audience.
+    """
+    need_audiences(draft, [name])
+    others = {key: value for key, value in draft.audiences[name].items() if key != "include"}
+    draft.audiences[name] = others | ({"include": files[0] if len(files) == 1 else list(files)} if files else {})
+
+
+def rename_audience(draft: Draft, old: str, new: str) -> None:
+    """Call an audience *new*: as bulletins are to print it from now on.
+
+    Raises:
+        InputError: there is no audience *old*, or there is one that is called *new*.
+    """
+    check({"name": new})
+    need_audiences(draft, [old])
+    if new in draft.audiences:
+        raise refusal("audience-exists", _("there is an audience {name} already").format(name=new))
+    draft.data["audiences"] = _renamed(draft.audiences, old, new)
+
+
+def remove_audience(draft: Draft, name: str) -> None:
+    """Take an audience out of the list; its units stay.
+
+    Raises:
+        InputError: there is no such audience.
+    """
+    need_audiences(draft, [name])
+    del draft.audiences[name]
+
+
+def members(draft: Draft, audience: str) -> list[str]:
+    """The units that recipients.yaml names for *audience*; none, and not to be changed, where it names no units."""
+    found: list[str] = draft.audiences[audience].get("units", [])
+    return found
+
+
+def included(draft: Draft, audience: str) -> list[str]:
+    """The names in messages of the files that *audience* includes."""
+    files = names_of_includes(draft, audience)
+    return [str(Path(draft.file).parent / name) for name in files]
+
+
+def names_of_includes(draft: Draft, audience: str) -> list[str]:
+    """As recipients.yaml calls them."""
+    found = draft.audiences[audience].get("include", [])
+    return [found] if isinstance(found, str) else list(found)
+
+
+def _members_of(draft: Draft, audience: str) -> list[Any]:
+    found: list[Any] = draft.audiences[audience].setdefault("units", [])
+    return found
+
+
+# Groups
+
+
+def add_group(draft: Draft, name: GroupName, fields: Mapping[str, Any]) -> None:
+    """A group that the list does not have yet.
+
+    Raises:
+        InputError: it has it.
+    """
+    if name in draft.data["groups"]:
+        raise refusal("group-exists", _("the list has the group {name} already").format(name=name))
+    draft.data["groups"][str(name)] = {key: fields[key] for key in GROUP if fields.get(key)}
+
+
+def set_group(draft: Draft, name: GroupName, fields: Mapping[str, Any]) -> None:
+    """Change what a group says; "" takes a text away.
+
+    Raises:
+        InputError: the list has no such group.
+    """
+    need_group(draft, name)
+    changed = draft.data["groups"][name] | fields
+    draft.data["groups"][name] = {key: value for key, value in changed.items() if value}
+
+
+def remove_group(draft: Draft, name: GroupName) -> None:
+    """Take a group out of the list: its labels are errors from now on.
+
+    Raises:
+        InputError: the list has no such group.
+    """
+    need_group(draft, name)
+    del draft.data["groups"][name]
+
+
+# What must be there
+
+
+def need_unit(draft: Draft, name: str) -> None:
+    """Raises InputError where the list has no unit *name*."""
+    if not draft.knows_unit(name):
+        message = _("the list has no unit {name}").format(name=name)
+        raise refusal("unknown-unit", message, did_you_mean(name, draft.units))
+
+
+def need_audiences(draft: Draft, names: Iterable[str]) -> None:
+    """Raises InputError where the list lacks one of the audiences *names*."""
+    for name in names:
+        if name not in draft.audiences:
+            message = _("the list has no audience {name}").format(name=name)
+            raise refusal("unknown-audience", message, did_you_mean(name, draft.audiences))
+
+
+def need_group(draft: Draft, name: GroupName) -> None:
+    """Raises InputError where the list has no group *name*."""
+    if name not in draft.data["groups"]:
+        raise refusal("unknown-group", _("the list has no group {name}").format(name=name))
+
+
+def _renamed(entries: Mapping[str, Any], old: str, new: str) -> dict[str, Any]:
+    return {new if key == old else key: value for key, value in entries.items()}
