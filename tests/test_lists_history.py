@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -13,8 +14,8 @@ from alembic import command
 from alembic.config import Config
 
 from distributor import settings as configuration
+from distributor.delivery.ledger import list_state, migrate
 from distributor.delivery.ledger import lists as ledger
-from distributor.delivery.ledger import migrate
 from distributor.delivery.ledger.database import Database
 from distributor.distribution import lists
 from distributor.distribution.site import Site
@@ -46,12 +47,16 @@ class Office:
             (self.list.parent / "members.csv").write_text(members, "utf-8")
         return load(self.list)
 
-    def kept(self) -> set[tuple[str, ...]]:
-        return set(ledger.kept_facts(self.database, list(ledger.kept_parts(self.database))))
+    def kept(self) -> Counter[tuple[str, ...]]:
+        return Counter(list_state.facts(self.database, everything(self.database)))
 
     def told(self) -> list[list[str]]:
         """What changed with each version, the oldest first."""
         return [list(map(words, each.changes)) for each in ledger.history(self.database)][::-1]
+
+
+def everything(database: Database) -> list[int]:
+    return [identity for (identity,) in all_rows(database, "SELECT id FROM list_chunks")]
 
 
 @pytest.fixture
@@ -67,7 +72,7 @@ def test_the_first_version_says_how_many_there_are(office: Office) -> None:
     assert version is not None
     assert (version.id, version.how, version.who, version.host) == (1, None, PERSON.who, PERSON.host)
     assert office.told() == [["first seen, with 2 contacts"]]
-    assert office.kept() == set(facts(roster))
+    assert office.kept() == Counter(facts(roster))
 
 
 def test_what_was_seen_is_not_recorded_again(office: Office) -> None:
@@ -90,7 +95,7 @@ def test_a_change_by_hand_has_the_file_s_time(office: Office) -> None:
     assert version.noticed_at.timestamp() == pytest.approx(time.time(), abs=60)
     assert version.how is None
     assert office.told()[1] == ["市乙局 收文1: b@beta.example.org → b2@beta.example.org"]
-    assert office.kept() == set(facts(roster))
+    assert office.kept() == Counter(facts(roster))
 
 
 @pytest.mark.parametrize("seconds", [-7200, 3600], ids=["older than the version before", "of tomorrow"])
@@ -149,8 +154,9 @@ def test_two_that_notice_at_once_record_it_once(office: Office) -> None:
 def test_a_version_that_another_one_came_before_is_refused(office: Office) -> None:
     first = lists.notice(office.site, office.write(list_of(ONE)))
     lists.notice(office.site, office.write(list_of(TWO)))
-    late = ledger.NewVersion("late", None, PERSON, None, [], [], [])
-    assert ledger.record(office.database, first, late) is None
+    late = ledger.NewVersion("late", None, PERSON, None)
+    nothing = list_state.compare(office.database, [])
+    assert ledger.record(office.database, late, [], nothing, after=first) is None
     assert len(office.told()) == 2
 
 
@@ -163,10 +169,10 @@ MEMBERS = "单位,联系人,邮箱\n丁公司,收文,d@delta.example.com\n"
 def test_only_files_that_differ_are_compared_and_kept_anew(office: Office) -> None:
     lists.notice(office.site, office.write(WITH_FILE, MEMBERS))
     # Were the file compared, it would be seen that this is not what it says.
-    execute(office.database, "UPDATE list_state SET content = :content WHERE file = 'members.csv'", content=b"")
+    execute(office.database, "UPDATE list_chunks SET content = :content WHERE file = 'members.csv'", content=b"")
     lists.notice(office.site, office.write(WITH_FILE.replace("b@", "b2@")))
     assert office.told()[1] == ["市乙局 收文1: b@beta.example.org → b2@beta.example.org"]
-    assert all_rows(office.database, "SELECT length(content) FROM list_state WHERE file = 'members.csv'") == [(0,)]
+    assert all_rows(office.database, "SELECT length(content) FROM list_chunks WHERE file = 'members.csv'") == [(0,)]
 
 
 def test_a_file_that_changes_comes_and_goes_is_told(office: Office) -> None:
@@ -174,7 +180,7 @@ def test_a_file_that_changes_comes_and_goes_is_told(office: Office) -> None:
     for text, members in [(WITH_FILE, MEMBERS), (WITH_FILE, MEMBERS.replace("d@", "d2@")), (list_of(ONE), MEMBERS)]:
         roster = office.write(text, members)
         assert lists.notice(office.site, roster) is not None
-        assert office.kept() == set(facts(roster))
+        assert office.kept() == Counter(facts(roster))
     assert office.told()[1:] == [
         ["有关部门: it includes members.csv", "丁公司 收文 <d@delta.example.com>: added"],
         ["丁公司 收文: d@delta.example.com → d2@delta.example.com"],
@@ -188,7 +194,7 @@ def test_a_file_that_changes_while_it_is_read_leaves_nothing_behind(office: Offi
     with pytest.raises(InputError, match="changed while it was read"):
         lists.notice(office.site, roster)
     assert office.told() == []
-    assert office.kept() == set()
+    assert not office.kept()
 
 
 def test_texts_of_all_kinds_are_kept(office: Office) -> None:
@@ -197,11 +203,38 @@ def test_texts_of_all_kinds_are_kept(office: Office) -> None:
     text = WITH_FILE.replace("请参考。", "\\0\\u0001 😀\\n")
     roster = office.write(text, '单位,联系人,邮箱,备注\n丁公司,收文,d@delta.example.com,"先\x07打\n电话"\n')
     assert lists.notice(office.site, roster) is not None
-    assert office.kept() == set(facts(roster))
+    assert office.kept() == Counter(facts(roster))
     (group, contact), *_older = [each.changes for each in ledger.history(office.database)]
     assert group.fields["greeting"][1] == roster.groups[GroupName.DEPARTMENTS].greeting
     assert contact.fields == {"note": (None, "先\x07打\n电话")}
     assert words(contact) == "丁公司 收文 <d@delta.example.com>: note – → 先 打 电话"
+
+
+@pytest.mark.parametrize("place", ["first", "middle", "last"])
+def test_of_a_long_file_no_more_is_written_than_has_changed(office: Office, place: str) -> None:
+    rows = [f"丁公司,收文{number},d{number}@delta.example.com\n" for number in range(5000)]
+    head = "单位,联系人,邮箱\n"
+    lists.notice(office.site, office.write(WITH_FILE, head + "".join(rows)))
+    before = everything(office.database)
+    rows.insert({"first": 0, "middle": 2500, "last": 5000}[place], "丁公司,新,new@delta.example.com\n")
+    roster = office.write(WITH_FILE, head + "".join(rows))
+    lists.notice(office.site, roster)
+    assert office.told()[1] == ["丁公司 新 <new@delta.example.com>: added"]
+    assert office.kept() == Counter(facts(roster))
+    # Of the list itself too: it was one chunk, and is none that was changed.
+    assert len(set(everything(office.database)) - set(before)) <= 2
+    assert len(before) > 5
+
+
+def test_a_long_file_that_says_the_same_over_and_over_is_kept(office: Office) -> None:
+    """Its chunks end nowhere by themselves, and have the same digest."""
+    row = "丁公司,收文,d@delta.example.com\n"
+    for count in (10_000, 20_000, 15_000):
+        roster = office.write(WITH_FILE, "单位,联系人,邮箱\n" + row * count)
+        lists.notice(office.site, roster)
+        assert office.kept() == Counter(facts(roster))
+    changed = [Counter(line.rpartition(": ")[2] for line in lines) for lines in office.told()[1:]]
+    assert changed == [{"added": 10_000}, {"removed": 5_000}]
 
 
 # An old ledger

@@ -2,11 +2,12 @@
 
 import datetime as dt
 from collections.abc import Iterator
-from functools import partial
 from itertools import chain
 from pathlib import Path
 
+from distributor.delivery.ledger import list_state
 from distributor.delivery.ledger import lists as ledger
+from distributor.delivery.ledger.list_state import Comparison
 from distributor.delivery.ledger.lists import NewVersion, Version
 from distributor.delivery.ledger.queries import moment
 from distributor.delivery.model.records import Actor
@@ -14,7 +15,7 @@ from distributor.distribution.site import Site
 from distributor.errors import InputError
 from distributor.recipients import loader
 from distributor.recipients.changes import Change, changes, difference
-from distributor.recipients.facts import Fact, Part, contacts, parts
+from distributor.recipients.facts import Fact, contacts, parts
 from distributor.recipients.model import Roster
 
 
@@ -32,27 +33,26 @@ def notice(site: Site, roster: Roster, *, how: str | None = None, who: str | Non
     while (last := ledger.newest(site.ledger)) is None or last.sha256 != roster.sha256:
         if how is None and last is not None and _is_outdated(roster, last):
             return None
-        if version := ledger.record(site.ledger, last, _new_version(site, roster, last, how, actor)):
+        state = list_state.compare(site.ledger, parts(roster))
+        told = [_first_seen(roster)] if last is None else _changes(site, state)
+        new = NewVersion(roster.sha256, how, actor, _modified(roster) if how is None else None)
+        if version := ledger.record(site.ledger, new, told, state, after=last):
             return version
     return None
-
-
-def _new_version(site: Site, roster: Roster, last: Version | None, how: str | None, actor: Actor) -> NewVersion:
-    kept = ledger.kept_parts(site.ledger)
-    today = list(parts(roster))
-    differing = [part for part in today if kept.get(part.file) != part.sha256]
-    gone = kept.keys() - {part.file for part in today}
-    before = partial(ledger.kept_facts, site.ledger, gone.union(part.file for part in differing))
-    told = [_first_seen(roster)] if last is None else changes(difference(before, partial(_facts, differing)))
-    return NewVersion(roster.sha256, how, actor, _modified(roster) if how is None else None, told, differing, gone)
 
 
 def _first_seen(roster: Roster) -> Change:
     return Change("list", "first", fields={"contacts": (None, str(contacts(roster)))})
 
 
-def _facts(differing: list[Part]) -> Iterator[Fact]:
-    return chain.from_iterable(part.facts() for part in differing)
+def _changes(site: Site, state: Comparison) -> list[Change]:
+    def before() -> Iterator[Fact]:
+        return list_state.facts(site.ledger, state.gone)
+
+    def after() -> Iterator[Fact]:
+        return chain.from_iterable(chunk.facts() for chunk in state.new)
+
+    return changes(difference(before, after))
 
 
 def _modified(roster: Roster) -> dt.datetime | None:

@@ -1,26 +1,21 @@
-"""The list of recipients over time: its versions, what changed with each, and the newest one in full."""
+"""The list of recipients over time: its versions, and what changed with each. (list_state has the newest in full.)"""
 
 import datetime as dt
 import json
-import zlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from distributor.delivery.ledger.database import Database
+from distributor.delivery.ledger.list_state import Comparison, replace
 from distributor.delivery.ledger.queries import last_id, microseconds, moment
-from distributor.delivery.ledger.schema import list_changes, list_state, list_versions
+from distributor.delivery.ledger.schema import list_changes, list_versions
 from distributor.delivery.model.records import Actor
 from distributor.recipients.addresses import address_key
 from distributor.recipients.changes import Change
-from distributor.recipients.facts import Fact, Part
-
-_TOGETHER = 1000
-_FAST = 1  # zlib's level; the best one saves a quarter of the room and takes five times as long
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +37,12 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class NewVersion:
-    """A version to be recorded; *changed_at* is the file's time, None: now.
-
-    *parts* are the files whose facts differ from what is kept, *gone* those that are no longer in the list.
-    """
+    """A version to be recorded. *changed_at* is the file's time, None: now."""
 
     sha256: str
     how: str | None
     actor: Actor
     changed_at: dt.datetime | None
-    changes: Sequence[Change]
-    parts: Sequence[Part]
-    gone: Collection[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,27 +60,10 @@ def newest(database: Database) -> Version | None:
         return _newest(connection)
 
 
-def kept_parts(database: Database) -> dict[str, str]:
-    """The files of the newest version with the hashes of their facts."""
-    query = sa.select(list_state.c.file, list_state.c.sha256).where(list_state.c.position == 0)
-    with database.read() as connection:
-        return {row.file: row.sha256 for row in connection.execute(query)}
-
-
-def kept_facts(database: Database, files: Collection[str]) -> Iterator[Fact]:
-    """What the newest version says in *files*, streamed."""
-    query = sa.select(list_state.c.content).where(list_state.c.file.in_(files))
-    with database.read() as connection:
-        for content in connection.execute(query.order_by(list_state.c.file, list_state.c.position)).scalars():
-            yield from map(tuple, json.loads(zlib.decompress(content)))
-
-
-def record(database: Database, after: Version | None, new: NewVersion) -> Version | None:
-    """Add *new*, which was compared with *after*; None: another version has come between, and nothing is recorded.
-
-    Raises:
-        InputError: an included file has changed since the list was loaded; nothing is recorded.
-    """
+def record(
+    database: Database, new: NewVersion, changes: Sequence[Change], state: Comparison, after: Version | None
+) -> Version | None:
+    """Add *new*, which was compared with *after*; None: another version has come between, and nothing is recorded."""
     with database.write() as connection:
         database.lock_opening(connection)
         if _newest(connection) != after:
@@ -102,10 +74,8 @@ def record(database: Database, after: Version | None, new: NewVersion) -> Versio
             new.sha256, new.actor.who, new.actor.host, new.how,
         )  # fmt: skip
         connection.execute(list_versions.insert(), _row(version))
-        database.insert(connection, list_changes, list_changes.c.keys(), _change_rows(version.id, new.changes))
-        replaced = {part.file for part in new.parts} | set(new.gone)
-        connection.execute(list_state.delete().where(list_state.c.file.in_(replaced)))
-        database.insert(connection, list_state, list_state.c.keys(), _state_rows(new.parts))
+        database.insert(connection, list_changes, list_changes.c.keys(), _change_rows(version.id, changes))
+        replace(database, connection, state)
         return version
 
 
@@ -168,15 +138,6 @@ def _change_rows(version: int, changes: Iterable[Change]) -> Iterator[tuple[Any,
         keys = (address_key(email) if email else None for email in (change.email, change.former_email))
         fields = json.dumps(change.fields)
         yield version, position, change.kind, change.action, change.unit, change.name, change.email, *keys, fields
-
-
-def _state_rows(parts: Iterable[Part]) -> Iterator[tuple[Any, ...]]:
-    for part in parts:
-        facts = part.facts()
-        position = 0
-        while chunk := list(islice(facts, _TOGETHER)):
-            yield part.file, position, part.sha256, zlib.compress(json.dumps(chunk).encode(), _FAST)
-            position += 1
 
 
 def _recorded(

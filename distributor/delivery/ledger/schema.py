@@ -274,12 +274,20 @@ list_changes = sa.Table(
     sqlite_with_rowid=False,
 )
 
-# The newest version in full, to compare the next one with: of every file its facts, compressed, some at a time.
-list_state = sa.Table(
-    "list_state",
+# The newest version in full, to compare the next one with: its files, and their facts, compressed, some at a time.
+list_files = sa.Table(
+    "list_files",
     metadata,
     sa.Column("file", sa.Text, nullable=False, primary_key=True),
-    sa.Column("position", sa.Integer, nullable=False, primary_key=True, autoincrement=False),
     sa.Column("sha256", sa.Text, nullable=False),
+)
+
+list_chunks = sa.Table(
+    "list_chunks",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("file", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
     sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.Index("list_chunks_file", "file", "digest"),
 )

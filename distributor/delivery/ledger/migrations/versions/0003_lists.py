@@ -43,10 +43,17 @@ def upgrade() -> None:
     op.create_index("list_changes_former", "list_changes", ["former_key"], unique=False)
     op.create_index("list_changes_unit", "list_changes", ["unit"], unique=False)
     op.create_table(
-        "list_state",
+        "list_files",
         sa.Column("file", sa.Text(), nullable=False),
-        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("sha256", sa.Text(), nullable=False),
-        sa.Column("content", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("file", "position", name="list_state_pkey"),
+        sa.PrimaryKeyConstraint("file", name="list_files_pkey"),
     )
+    op.create_table(
+        "list_chunks",
+        sa.Column("id", Id, nullable=False),
+        sa.Column("file", sa.Text(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="list_chunks_pkey"),
+    )
+    op.create_index("list_chunks_file", "list_chunks", ["file", "digest"], unique=False)
