@@ -94,6 +94,11 @@ def moment(microseconds: int) -> dt.datetime:
     return _EPOCH + dt.timedelta(microseconds=microseconds)
 
 
+def microseconds(time: dt.datetime) -> int:
+    """An aware time as the tables have it."""
+    return (time - _EPOCH) // dt.timedelta(microseconds=1)
+
+
 def maybe(microseconds: int | None) -> dt.datetime | None:
     """As moment(), where there may be none."""
     return None if microseconds is None else moment(microseconds)

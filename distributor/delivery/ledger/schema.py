@@ -237,3 +237,57 @@ events = sa.Table(
     sa.Column("relay", sa.Text),
     sa.Index("events_delivery", "delivery_id"),
 )
+
+# What the list of recipients was. Append-only, as events are: each version follows the one before it.
+list_versions = sa.Table(
+    "list_versions",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    # When it was changed, by the file's own time where nobody said so; and when that was noticed.
+    sa.Column("at", Time, nullable=False),
+    sa.Column("noticed_at", Time, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("host", sa.Text, nullable=False),
+    # The command that changed it; NULL: it was changed by hand, and *who* noticed.
+    sa.Column("how", sa.Text),
+)
+
+list_changes = sa.Table(
+    "list_changes",
+    metadata,
+    sa.Column("version_id", Id, sa.ForeignKey("list_versions.id"), nullable=False, primary_key=True),
+    sa.Column("position", sa.Integer, nullable=False, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("unit", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("address", sa.Text, nullable=False),
+    # Normalised, of today and of before; NULL where there is none.
+    sa.Column("address_key", sa.Text),
+    sa.Column("former_key", sa.Text),
+    # JSON: field -> [from, to].
+    sa.Column("fields", sa.Text, nullable=False),
+    sa.Index("list_changes_address", "address_key"),
+    sa.Index("list_changes_former", "former_key"),
+    sa.Index("list_changes_unit", "unit"),
+    sqlite_with_rowid=False,
+)
+
+# The newest version in full, to compare the next one with: its files, and their facts, compressed, some at a time.
+list_files = sa.Table(
+    "list_files",
+    metadata,
+    sa.Column("file", sa.Text, nullable=False, primary_key=True),
+    sa.Column("sha256", sa.Text, nullable=False),
+)
+
+list_chunks = sa.Table(
+    "list_chunks",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("file", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.Index("list_chunks_file", "file", "digest"),
+)

@@ -1,0 +1,195 @@
+"""What two states of a list differ in: first the facts that only one of them has, then what happened to whom."""
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from operator import itemgetter
+from typing import TypeAlias
+
+from distributor.recipients.facts import NAMES, Fact
+
+MOST = 100_000
+# From what, to what; None is nothing.
+FromTo: TypeAlias = tuple[str | None, str | None]
+
+_WHO = ("unit", "name", "email")
+# A fact that is gone and one that is new are one thing, changed, if they agree in this; the first rule goes first.
+_SAME: Mapping[str, Sequence[tuple[str, ...]]] = {
+    "group": [("name",)],
+    "audience": [("name",)],
+    "member": [("name", "unit")],
+    "include": [("name", "file")],
+    "unit": [("unit",)],
+    "contact": [_WHO, ("unit", "name"), ("unit", "email"), ("name", "email")],
+    "reader": [_WHO, ("unit", "name"), ("unit", "email"), ("name", "email")],
+}
+_ACTIONS = {"email": "address", "unit": "moved", "name": "renamed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happened to one thing of the list.
+
+    *kind* is that of its facts (facts.NAMES), or "list": all of it. *action* is added, removed or changed; of a contact
+    also disabled, enabled, address, moved (to another unit) or renamed, the first that holds; of a unit also renamed;
+    of the list first (seen for the first time) or replaced (too much to be told one by one). *unit*, *name* (of the
+    contact, audience or group) and *email* are those of today, else the last ones. *fields*: all that differs.
+    """
+
+    kind: str
+    action: str
+    unit: str = ""
+    name: str = ""
+    email: str = ""
+    fields: Mapping[str, FromTo] = field(default_factory=dict)
+
+    @property
+    def former_email(self) -> str:
+        """The address before the change, "" where it was none or the same."""
+        return self.fields.get("email", (None, None))[0] or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The facts that only one side has. Of each side the first MOST are kept, and all are counted."""
+
+    gone: Sequence[Fact]
+    new: Sequence[Fact]
+    gone_total: int
+    new_total: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every fact was kept."""
+        return self.gone_total == len(self.gone) and self.new_total == len(self.new)
+
+
+def difference(
+    before: Callable[[], Iterable[Fact]], after: Callable[[], Iterable[Fact]], most: int = MOST
+) -> Difference:
+    """Which facts *before* and *after* do not share; one that stands there twice counts as two.
+
+    Of a side no more is held than a hash of 64 bits a fact (Python's own, seeded anew in each process: among a million
+    facts a difference is overlooked once in some ten million runs), so each is streamed, *before* twice.
+    """
+    bag = _Bag(map(hash, before()))
+    new, new_total = _first(most, (fact for fact in after() if not bag.take(hash(fact))))
+    gone, gone_total = _first(most, (fact for fact in before() if bag.take(hash(fact))) if bag else ())
+    return Difference(gone, new, gone_total, new_total)
+
+
+def _first(most: int, facts: Iterable[Fact]) -> tuple[list[Fact], int]:
+    """The first *most*, and how many there are."""
+    iterator = iter(facts)
+    kept = list(islice(iterator, most))
+    return kept, len(kept) + sum(1 for _fact in iterator)
+
+
+class _Bag:
+    """Numbers, of which nearly all are there once."""
+
+    def __init__(self, numbers: Iterable[int]) -> None:
+        self._once: set[int] = set()
+        self._more: Counter[int] = Counter()
+        for number in numbers:
+            if number in self._once:
+                self._more[number] += 1
+            else:
+                self._once.add(number)
+
+    def __bool__(self) -> bool:
+        return bool(self._once)
+
+    def take(self, number: int) -> bool:
+        """Take *number* out, once; False: it is not there."""
+        if number not in self._once:
+            return False
+        if self._more[number] > 0:
+            self._more[number] -= 1
+        else:
+            self._once.discard(number)
+        return True
+
+
+def changes(found: Difference) -> list[Change]:
+    """What happened, by things: kinds in the order of facts.NAMES, what befell the same unit together."""
+    if not found.is_whole:
+        return [Change("list", "replaced", fields={"entries": (str(found.gone_total), str(found.new_total))})]
+    renamed = _renamed_units(found.gone, found.new)
+    left = difference(lambda: [_in_unit(fact, renamed) for fact in found.gone], lambda: found.new)
+    told = [Change("unit", "renamed", unit=name, fields={"unit": (former, name)}) for former, name in renamed.items()]
+    told += [_change(gone, new) for kind in NAMES for gone, new in _pairs(kind, left)]
+    kinds = list(NAMES)
+    return sorted(told, key=lambda change: (kinds.index(change.kind), change.unit))
+
+
+def _renamed_units(gone: Iterable[Fact], new: Iterable[Fact]) -> dict[str, str]:
+    """Units that are gone and those that are new with exactly the same contacts: the former name → that of today."""
+    former, today = _contacts_by_unit(gone), _contacts_by_unit(new)
+    same: defaultdict[tuple[Fact, ...], deque[str]] = defaultdict(deque)
+    for unit in (name for name in today if name not in former):
+        same[tuple(sorted(today[unit]))].append(unit)
+    return {
+        unit: same[contacts].popleft()
+        for unit in former
+        if unit not in today and (contacts := tuple(sorted(former[unit]))) and same.get(contacts)
+    }
+
+
+def _contacts_by_unit(facts: Iterable[Fact]) -> dict[str, list[Fact]]:
+    """What *facts* say of the contacts of each unit that they name as such."""
+    contacts: dict[str, list[Fact]] = {fact[1]: [] for fact in facts if fact[0] == "unit"}
+    for kind, unit, *contact in facts:
+        if kind == "contact" and unit in contacts:
+            contacts[unit].append(tuple(contact))
+    return contacts
+
+
+def _in_unit(fact: Fact, renamed: Mapping[str, str]) -> Fact:
+    """*fact* with the name that its unit has today."""
+    kind, *values = fact
+    named = zip(NAMES[kind], values, strict=True)
+    return kind, *(renamed.get(value, value) if name == "unit" else value for name, value in named)
+
+
+def _pairs(kind: str, left: Difference) -> Iterator[tuple[Fact | None, Fact | None]]:
+    """What is gone beside what has taken its place; None where there is no such thing."""
+    gone, new = ([fact for fact in side if fact[0] == kind] for side in (left.gone, left.new))
+    for names in _SAME[kind]:
+        same = itemgetter(*(1 + NAMES[kind].index(name) for name in names))
+        waiting: defaultdict[object, deque[Fact]] = defaultdict(deque)
+        for fact in gone:
+            waiting[same(fact)].append(fact)
+        unpaired = []
+        for fact in new:
+            if found := waiting.get(same(fact)):
+                yield found.popleft(), fact
+            else:
+                unpaired.append(fact)
+        gone, new = [fact for facts in waiting.values() for fact in facts], unpaired
+    yield from ((None, fact) for fact in new)
+    yield from ((fact, None) for fact in gone)
+
+
+def _change(gone: Fact | None, new: Fact | None) -> Change:
+    (kind, *values) = new or gone or ("",)
+    names = NAMES[kind]
+    today = dict(zip(names, values, strict=True))
+    before, after = (dict(zip(names, side[1:], strict=True)) if side else {} for side in (gone, new))
+    fields = {
+        name: (before.get(name) or None, after.get(name) or None)
+        for name in names
+        if before.get(name, "") != after.get(name, "") and (name not in _WHO or (before and after))
+    }
+    unit, name, email = (today.get(name, "") for name in _WHO)
+    return Change(kind, _action(fields, is_new=not before, is_gone=not after), unit, name, email, fields)
+
+
+def _action(fields: Mapping[str, FromTo], *, is_new: bool, is_gone: bool) -> str:
+    if is_new or is_gone:
+        return "added" if is_new else "removed"
+    was, disabled = fields.get("disabled", (None, None))
+    if (was is None) != (disabled is None):
+        return "disabled" if disabled else "enabled"
+    return next((action for name, action in _ACTIONS.items() if name in fields), "changed")
