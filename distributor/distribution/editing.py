@@ -1,7 +1,7 @@
 """Changing the list of recipients: who does it, with which words, and what came of it, all of it recorded."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -167,16 +167,16 @@ class Draft:
         Raises:
             InputError: every text that the list would not take.
         """
-        given = {name: fields[name] for name in (*CONTACT, "salutation") if fields.get(name)}
+        given = {name: fields[name] for name in CONTACT if fields.get(name)}
         check(given)
-        self.look(units=[unit])
+        others = self.of_unit(unit)
         if unit in self.units:
-            given.pop("salutation", None)
             self.units[unit]["contacts"].append(given)
             self._know(Entry(unit, given))
         else:
             include, line = self._last_row[unit]
-            self.add_row(include, unit, given, after=line)
+            salutation = next((other.fields.get("salutation") for other in others), None)
+            self.add_row(include, unit, given | ({"salutation": salutation} if salutation else {}), after=line)
 
     def add_row(self, include: str, unit: str, fields: Mapping[str, str], *, after: int = 0) -> None:
         """A new contact of *unit* in *include*, after the row that begins at line *after*; 0: at its end.
@@ -278,6 +278,6 @@ def _faults(fields: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """A remedy that names the nearest of *known*."""
-    near = nearest(word, known)
+    """A remedy that names the nearest of *known*; addresses all look somewhat alike."""
+    near = nearest(word, known, 0.8 if "@" in word else 0.5)
     return _("did you mean {names}?").format(names=" / ".join(near)) if near else None

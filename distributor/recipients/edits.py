@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from distributor.i18n import _
+from distributor.recipients.addresses import address_key
 from distributor.recipients.draft import CONTACT, Draft, check, did_you_mean, refusal
 from distributor.recipients.model import GroupName
 
@@ -176,6 +177,24 @@ def _only_audience(draft: Draft, name: str, to: str) -> str | None:
         message = _("{name} is in several audiences: {names}").format(name=name, names="、".join(found))
         raise refusal("which-audience", message, _("say which one it leaves: --from AUDIENCE"))
     return found[0] if found else None
+
+
+# Contacts
+
+
+def add_contact(draft: Draft, unit: str, fields: Mapping[str, str]) -> None:
+    """A new contact of *unit*.
+
+    Raises:
+        InputError: the list has no such unit, or the unit has the address already.
+    """
+    need_unit(draft, unit)
+    check(fields)
+    key = address_key(fields["email"])
+    if any(entry.key == key for entry in draft.of_unit(unit)):
+        message = _("{unit} has a contact with the address {address} already")
+        raise refusal("contact-exists", message.format(unit=unit, address=fields["email"]))
+    draft.add(unit, fields)
 
 
 # Audiences

@@ -60,8 +60,8 @@ class Faults:
         return _("did you mean {names}?").format(names=" / ".join(near)) if near else None
 
 
-def nearest(word: str, known: Iterable[str]) -> list[str]:
-    """Up to three of *known* that look like *word*, the nearest first.
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.5) -> list[str]:
+    """Up to three of *known* that look like *word*, the nearest first; *cutoff* 1: only what looks the same.
 
     Signs that are easily typed in another form (quotes, brackets, full-width letters) and spaces count for nothing.
     """
@@ -71,7 +71,7 @@ def nearest(word: str, known: Iterable[str]) -> list[str]:
     for name in known:
         if len(name) <= _LONGEST_SUGGESTION:
             by_look.setdefault(_look(name), []).append(name)
-    near = difflib.get_close_matches(_look(word), by_look, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(_look(word), by_look, n=3, cutoff=cutoff)
     return [name for look in near for name in by_look[look]][:3]
 
 

@@ -22,8 +22,10 @@ from typing import BinaryIO, Self
 from distributor.errors import Finding, InputError, Severity
 from distributor.i18n import _
 from distributor.recipients import csv_text
+from distributor.recipients.csv_text import RowChanges
 from distributor.recipients.draft import Draft, includes_of, refusal
 from distributor.recipients.loader import Loaded, load_draft
+from distributor.recipients.model import Include
 from distributor.recipients.yaml_text import says
 from distributor.words import why
 
@@ -128,15 +130,17 @@ def _files(draft: Draft) -> Iterator[tuple[Path, str | None, _Write]]:
     rows = {include: draft.rows[include.file] for include in includes_of(draft.roster) if draft.rows.get(include.file)}
     for name, added in draft.new_files.items():
         yield Path(name), None, partial(csv_text.create, added)
-    gaining = [include for include, changes in rows.items() if changes.added]
-    for include in gaining:
-        yield Path(include.file), include.sha256, partial(csv_text.rewrite, Path(include.file), rows[include])
+    gaining = {include: changes for include, changes in rows.items() if changes.added}
+    yield from map(_included, gaining.items())
     text = draft.text()
     if text != draft.old_text:
         yield Path(draft.file), draft.sha256, partial(_write_list, draft, text)
-    for include in rows:
-        if include not in gaining:
-            yield Path(include.file), include.sha256, partial(csv_text.rewrite, Path(include.file), rows[include])
+    yield from (_included(item) for item in rows.items() if item[0] not in gaining)
+
+
+def _included(item: tuple[Include, RowChanges]) -> tuple[Path, str | None, _Write]:
+    include, changes = item
+    return Path(include.file), include.sha256, partial(csv_text.rewrite, Path(include.file), changes)
 
 
 def _write_list(draft: Draft, text: str, target: BinaryIO) -> list[str]:

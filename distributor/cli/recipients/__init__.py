@@ -3,7 +3,17 @@
 from distributor.cli.root import LazyGroup
 from distributor.i18n import _
 
-_COMMANDS: dict[str, tuple[str, str]] = {}
+_COMMANDS: dict[str, tuple[str, str]] = {
+    "list": ("recipients.show", _("the groups, audiences, units or contacts of the list")),
+    "show": ("recipients.show", _("all about an audience, a unit, a group or an address")),
+    "add": ("recipients.add", _("add a group, an audience, a unit or a contact")),
+    "set": ("recipients.set", _("change what the list says of one of them")),
+    "disable": ("recipients.disable", _("send nothing to contacts, and say why")),
+    "enable": ("recipients.disable", _("send to disabled contacts again")),
+    "move": ("recipients.move", _("move a contact to another unit, or a unit to another audience")),
+    "rename": ("recipients.move", _("give an audience, a unit or a contact another name")),
+    "remove": ("recipients.move", _("take something out of the list")),
+}
 
 recipients = LazyGroup(
     name="recipients",

@@ -42,7 +42,7 @@ def edit_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--json", "as_json", is_flag=True, help=_("the result as JSON on stdout"))
     @click.pass_context
     def wrapped(
-        ctx: click.Context, *, yes: bool, dry_run: bool, who: str | None, as_json: bool, **rest: Any
+        ctx: click.Context, /, *, yes: bool, dry_run: bool, who: str | None, as_json: bool, **rest: Any
     ) -> int | None:
         wish = Wish(ctx.obj, _how(ctx), who, yes, dry_run, as_json)
         code: int | None = command(wish, **rest)
