@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import os
 import stat
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from difflib import unified_diff
@@ -68,7 +69,8 @@ class Prepared:
         self.writings: list[Writing] = []
         try:
             for path, sha256, write in _files(draft):
-                self.writings.append(_write_beside(path, sha256, write))
+                like = Path(draft.file) if sha256 is None else path
+                self.writings.append(_write_beside(path, sha256, write, like.stat()))
             self.loaded = self._trial(draft)
         except BaseException:
             self.close()
@@ -150,30 +152,23 @@ def _write_list(draft: Draft, text: str, target: BinaryIO) -> list[str]:
     return list(islice(lines, 2, None))
 
 
-def _write_beside(path: Path, sha256: str | None, write: _Write) -> Writing:
-    """A file with the new content, complete on the disk, with the rights that the old one has."""
+def _write_beside(path: Path, sha256: str | None, write: _Write, like: os.stat_result) -> Writing:
+    """A file with the new content, complete on the disk, with owner and rights as *like*."""
     behind = path.resolve()
-    beside = behind.with_name(f".{behind.name}.{os.getpid()}.new")
     with _telling(path):
+        descriptor, name = tempfile.mkstemp(prefix=f".{behind.name}.", suffix=".new", dir=behind.parent)
         try:
-            with beside.open("xb") as target:
+            with open(descriptor, "wb") as target:
                 diff = write(target)
-                if sha256 is not None:
-                    _like(behind, target.fileno())
+                os.fchmod(descriptor, stat.S_IMODE(like.st_mode))
+                with contextlib.suppress(PermissionError):  # who may not give a file away keeps it
+                    os.fchown(descriptor, like.st_uid, like.st_gid)
                 target.flush()
-                os.fsync(target.fileno())
+                os.fsync(descriptor)
         except BaseException:
-            beside.unlink(missing_ok=True)
+            Path(name).unlink(missing_ok=True)
             raise
-    return Writing(path, behind, beside, sha256, (f"--- {path}", f"+++ {path}", *diff))
-
-
-def _like(old: Path, descriptor: int) -> None:
-    """Owner and rights of *old*; who may not give a file away keeps it."""
-    found = old.stat()
-    os.fchmod(descriptor, stat.S_IMODE(found.st_mode))
-    with contextlib.suppress(PermissionError):
-        os.fchown(descriptor, found.st_uid, found.st_gid)
+    return Writing(path, behind, Path(name), sha256, (f"--- {path}", f"+++ {path}", *diff))
 
 
 @contextlib.contextmanager

@@ -130,11 +130,15 @@ class _Writer:
         self, place: "_Brackets | _Lines", olds: list[_Child], wanted: list[tuple[str, Value]], *, flow: bool
     ) -> None:
         pairs = _paired(olds, wanted)
-        place.delete(set(range(len(olds))) - set(pairs))
+        gone = set(range(len(olds))) - set(pairs)
+        place.delete(gone)
+        elsewhere = {olds[number].identity: olds[number] for number in gone}
         last = -1
         for (name, value), index in zip(wanted, pairs, strict=True):
             if index is None:
-                place.insert(last, None if olds[0].key is None else name, value)
+                old = elsewhere.pop(name, None)
+                as_it_was = old if old and says(old.node, value) else None
+                place.insert(last, None if olds[0].key is None else name, value, as_it_was)
                 continue
             old, last = olds[index], index
             if old.key is not None and old.identity != name:
@@ -216,11 +220,10 @@ class _Lines:
     writer: _Writer
     olds: Sequence[_Child]
 
-    def insert(self, last: int, name: str | None, value: Value) -> None:
-        """Put a child on lines of its own after child number *last*, -1: before the first."""
+    def insert(self, last: int, name: str | None, value: Value, moved: _Child | None) -> None:
+        """Put a child on lines of its own after child number *last*, -1: before the first; *moved* as it was."""
         writer, text = self.writer, self.writer.text
-        indent = writer.column(self.olds[0].start)
-        lines = item(value, indent, self._style()) if name is None else entry(name, value, indent, writer.style)
+        lines = self._as_it_was(moved) if moved else self._new(name, value)
         if last < 0:
             start = writer.line_start(self.olds[0].start)
             if text[start : self.olds[0].start].strip(" "):
@@ -230,6 +233,16 @@ class _Lines:
         place = writer.next_line(self.olds[last].end)
         ends = place == 0 or text[place - 1] == "\n"
         writer.splice(place, place, f"{lines}\n" if ends else f"\n{lines}")
+
+    def _as_it_was(self, moved: _Child) -> str:
+        start = self.writer.line_start(moved.start)
+        return self.writer.text[start : self.writer.next_line(moved.end)].rstrip("\r\n").replace("\r\n", "\n")
+
+    def _new(self, name: str | None, value: Value) -> str:
+        indent = self.writer.column(self.olds[0].start)
+        if name is None:
+            return item(value, indent, self._style())
+        return entry(name, value, indent, self.writer.style)
 
     def _style(self) -> Style:
         first = self.olds[0].node
@@ -260,10 +273,11 @@ class _Brackets:
     writer: _Writer
     olds: Sequence[_Child]
 
-    def insert(self, last: int, name: str | None, value: Value) -> None:
-        """Put a child behind child number *last*, -1: before the first."""
+    def insert(self, last: int, name: str | None, value: Value, moved: _Child | None) -> None:
+        """Put a child behind child number *last*, -1: before the first; *moved* as it was."""
         writer = self.writer
         new = inline(value) if name is None else f"{scalar(name)}: {inline(value)}"
+        new = writer.text[moved.start : moved.end] if moved else new
         parted = ", "
         if len(self.olds) > 1 and all("\n" in writer.text[a.end : b.start] for a, b in pairwise(self.olds)):
             parted = ",\n" + " " * writer.column(self.olds[-1].start)
