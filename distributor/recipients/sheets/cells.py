@@ -12,7 +12,7 @@ NO = frozenset(["否", "无", "no", "n", "false", "off", "0"])
 """Answers that say a contact is not disabled."""
 
 _UNSEEN = re.compile(f"[{INVISIBLE}]")
-_EDGE = re.compile(rf"^[\s{INVISIBLE}]+|[\s{INVISIBLE}]+$")
+_BLANK = "".join(filter(re.compile(rf"[\s{INVISIBLE}]").match, map(chr, [*range(0x3001), 0xFEFF])))
 _BREAK = re.compile(r"[^\S\n\r]*[\n\r\t\v\f\x85\u2028\u2029]+\s*")
 _WIDE_CHARACTER = re.compile("[\u1100-\ufaff\uff00-\uffef\U00020000-\U0003fffd]")
 
@@ -27,7 +27,7 @@ _AUDIENCE = re.compile(rf'\s*(?:"((?:[^"]|"")+)"\s*(?=[{_SEPARATOR}]|\Z)|((?:{_P
 
 def trimmed(text: str) -> str:
     """Without what nobody sees at either end: spaces of all kinds and signs of no width."""
-    return _EDGE.sub("", text)
+    return text.strip(_BLANK)
 
 
 def one_line(text: str) -> str:
@@ -35,7 +35,7 @@ def one_line(text: str) -> str:
 
     Where a line was broken to fit the cell, Chinese goes on without a space, and other writing with one.
     """
-    return _BREAK.sub(_joint, _UNSEEN.sub("", text))
+    return text if text.isprintable() else _BREAK.sub(_joint, _UNSEEN.sub("", text))
 
 
 def _joint(match: re.Match[str]) -> str:

@@ -32,6 +32,7 @@ _LONGEST_TOKEN = 2 * 1024**2  # a tag with its attributes; expat keeps it whole
 _RELATIONS = "{folder}/_rels/{name}.rels"
 
 Start = Callable[[str, dict[str, str]], None]
+Tell = Callable[[str], None]
 
 
 class DamagedError(Exception):
@@ -152,38 +153,22 @@ def _plain(name: str) -> str:
     return name.replace("\\", "/").lstrip("/").lower()
 
 
-class _Local(dict[str, str]):
-    """Names of elements without prefix: each is looked at once."""
-
-    def __missing__(self, name: str) -> str:
-        self[name] = local = name.rpartition(":")[2]
-        return local
-
-
 def parse(stream: IO[bytes], start: Start) -> None:
     """Tell *start* of every element in *stream*."""
     for _piece in pieces(stream, start):
         pass
 
 
-def pieces(
-    stream: IO[bytes],
-    start: Start,
-    end: Callable[[str], None] | None = None,
-    text: Callable[[str], None] | None = None,
-) -> Iterator[None]:
-    """Tell of elements, by their names without prefix, and of text; pause after each piece of the file.
+def pieces(stream: IO[bytes], start: Start, end: Tell | None = None, text: Tell | None = None) -> Iterator[None]:
+    """Tell of elements, by their names without the root's prefix, and of text; pause after each piece of the file.
 
     Raises:
         DamagedError: it is not XML, has a DOCTYPE, or what was told raised an error as of a wrong number.
     """
-    local = _Local()
     parser = expat.ParserCreate()
     parser.buffer_text = True
     parser.StartDoctypeDeclHandler = _refuse
-    parser.StartElementHandler = lambda name, attributes: start(local[name], attributes)
-    if end is not None:
-        parser.EndElementHandler = lambda name: end(local[name])
+    parser.StartElementHandler = partial(_root, parser, start, end)
     parser.CharacterDataHandler = text
     read = 0
     for piece in iter(partial(stream.read, _PIECE), b""):
@@ -194,6 +179,17 @@ def pieces(
         yield
     _feed(parser, b"", last=True)
     yield
+
+
+def _root(parser: expat.XMLParserType, start: Start, end: Tell | None, name: str, attributes: dict[str, str]) -> None:
+    """The first element: what prefix it has, the others of its namespace have too; mostly none."""
+    prefix = name[: name.rfind(":") + 1]
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    if prefix:
+        parser.StartElementHandler = lambda name, attributes: start(name.removeprefix(prefix), attributes)
+        parser.EndElementHandler = end and (lambda name: end(name.removeprefix(prefix)))
+    start(name.removeprefix(prefix), attributes)
 
 
 def _feed(parser: expat.XMLParserType, piece: bytes, *, last: bool) -> None:

@@ -100,8 +100,8 @@ class RowReader:
         column, text = next(row.values("name"), (None, ""))
         if column is None:
             return [self._name_beside(row, *each) for each in found]
-        parts = list(filter(None, map(trimmed, _NAMES.split(text))))
-        if 1 < len(parts) == len(found):
+        parts = list(filter(None, map(trimmed, _NAMES.split(text)))) if len(found) > 1 else []
+        if parts and len(parts) == len(found):
             return [row.line("name", column, part) for part in parts]
         for where, address in found:
             if address.name and address.name != text:
@@ -125,7 +125,8 @@ def _is_no_contact(row: RowCells) -> bool:
     """Whether this is a heading between the rows, a line below them, or the header once more."""
     filled = row.filled()
     if row.has_address():
-        return all(meaning_of(filled.get(column, "")) == "email" for column in row.columns("email"))
+        emails = [filled.get(column, "") for column in row.columns("email")]
+        return not any("@" in text for text in emails) and all(meaning_of(text) == "email" for text in emails)
     column, text = next(iter(filled.items()))
     if len(filled) > 1 and not _FOOT.match(text):
         return False
