@@ -15,9 +15,9 @@ _LONGEST_SUGGESTION = 100
 # Line breaks and other controls (C0, C1, U+2028, U+2029) could forge a header; invisible characters make two names
 # that look the same differ; U+FFFD and lone surrogates are what is left of a character that was damaged.
 _CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
-_INVISIBLE = r"\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff"
+INVISIBLE = r"\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff"
 _DAMAGED = r"\ufffd\ud800-\udfff"
-_FORBIDDEN = re.compile(f"[{_CONTROL}{_INVISIBLE}{_DAMAGED}]")
+_FORBIDDEN = re.compile(f"[{_CONTROL}{INVISIBLE}{_DAMAGED}]")
 # Spaces, and quotes and brackets in all their forms.
 _SIGNS = re.compile(r"[\s\"'“”‘’「」『』《》〈〉<>()\[\]〔〕【】·•・]")
 # Answers to "is it disabled?"; a reason was asked for, and 否 taken as one would silently leave somebody out.

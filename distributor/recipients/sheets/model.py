@@ -9,15 +9,17 @@ from distributor.errors import Finding, Place, Severity
 from distributor.i18n import ngettext
 
 MOST_OF_A_KIND = 1000
+DEFAULT_NAME = "收件人"
+"""What a contact is called that the file has no name for."""
 
 
 class SheetRow(NamedTuple):
     """One address of the file; a cell with several gives several rows.
 
-    *unit*, *name* and *email* are never empty and as the list takes them; None stands for an empty cell elsewhere, as
-    for a column that the file does not have (`Sheet.fields` tells which). *disabled* is the reason. *note* may have
-    several lines. *place* is the cell of the address (its line where the file is text). *hidden*: the row is hidden in
-    the workbook.
+    *unit*, *name* (DEFAULT_NAME for none) and *email* are never empty, and all texts are as the list takes them; None
+    stands for an empty cell, as for a column that the file does not have (`Sheet.fields` tells which). *disabled* is
+    the reason. *note* may have several lines. *place* is the cell of the address (its line where the file is text).
+    *hidden*: the row is hidden in the workbook.
     """
 
     unit: str
@@ -68,9 +70,10 @@ class Findings:
 class Sheet:
     """A file that is being read.
 
-    *fields* are the fields of SheetRow that the file has columns for, in each of its sheets: of the others it says
-    nothing, which is not the same as an empty cell. *rows* streams the file once, rows with errors left out; the
-    findings are complete when it is exhausted. It raises InputError if the file turns out to be damaged or is gone.
+    *fields* are those that each of its sheets has a column for (unit, name, email, role, salutation, phone, audience,
+    disabled, note): of the others the file says nothing, which is not the same as an empty cell. *rows* streams the
+    file once, rows with errors left out; the findings are complete when it is exhausted. It raises InputError if the
+    file turns out to be damaged or is gone.
     """
 
     file: str
