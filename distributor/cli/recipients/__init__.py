@@ -3,7 +3,9 @@
 from distributor.cli.root import LazyGroup
 from distributor.i18n import _
 
-_COMMANDS: dict[str, tuple[str, str]] = {}
+_COMMANDS: dict[str, tuple[str, str]] = {
+    "diff": ("recipients.diff", _("who is new, gone or changed since an issue")),
+}
 
 recipients = LazyGroup(
     name="recipients",
