@@ -6,20 +6,37 @@ from rich.console import Console
 from rich.table import Table
 
 from distributor.bulletin.model import Bulletin
-from distributor.cli import output
+from distributor.cli import changes, output
 from distributor.delivery.ledger.staging import StagedGroup
 from distributor.distribution.planning import Plan
+from distributor.distribution.since import Since
 from distributor.i18n import _, ngettext
 from distributor.settings import Settings
 
+_MOST_SINCE = 10
 
-def show(plan: Plan, settings: Settings, console: Console) -> None:
-    """Title, numbers and subject of each group, sender and relay, then warnings and questions."""
+
+def show(plan: Plan, since: Since | None, settings: Settings, console: Console) -> None:
+    """Title, numbers and subject of each group, who is new or gone, sender and relay, then warnings and questions."""
     console.print(title(plan.bulletin), style="bold")
     show_numbers(plan, console)
+    if since is not None:
+        show_since(since, console)
     console.print(_("Sender: {sender}").format(sender=settings.sender))
     say_where_letters_go(settings, console)
     output.findings(plan.findings)
+    if since is not None:
+        output.findings(since.findings)
+
+
+def show_since(since: Since, console: Console) -> None:
+    """What differs from the last issue of the masthead; the first lines of it."""
+    console.print(changes.numbers(since), soft_wrap=True)
+    for change in since.changes[:_MOST_SINCE]:
+        console.print(f"  {changes.line(change)}", soft_wrap=True)
+    if more := len(since.changes[_MOST_SINCE:]):
+        text = _("and {n} more: `distributor recipients diff --bulletin FILE` lists them")
+        console.print("  " + text.format(n=more), soft_wrap=True)
 
 
 def title(bulletin: Bulletin) -> str:
@@ -61,9 +78,10 @@ def letters(count: int) -> str:
     return ngettext("{n} letter", "{n} letters", count).format(n=count)
 
 
-def document(plan: Plan, settings: Settings) -> dict[str, Any]:
-    """The JSON of `send --dry-run`."""
+def document(plan: Plan, since: Since | None, settings: Settings) -> dict[str, Any]:
+    """The JSON of `send --dry-run`; *since* is null for the first issue of a masthead."""
     bulletin = plan.bulletin
+    found = (*plan.findings, *(since.findings if since else ()))
     return {
         "schema": "distributor.plan/1",
         "masthead": bulletin.masthead,
@@ -75,7 +93,8 @@ def document(plan: Plan, settings: Settings) -> dict[str, Any]:
         "outbox": None if settings.relays else str(settings.outbox),
         "letters": plan.total,
         "groups": [group_json(group) | {"subject": plan.subject(group.name)} for group in plan.groups],
-        "findings": [output.finding_json(finding) for finding in plan.findings],
+        "since": changes.since_document(since) if since else None,
+        "findings": [output.finding_json(finding) for finding in found],
     }
 
 

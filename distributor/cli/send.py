@@ -10,9 +10,10 @@ from distributor.cli import bell, output, planned
 from distributor.cli.asking import ask
 from distributor.cli.delivery import deliver_and_tell, telling_if_stopped, waiting_at_most
 from distributor.delivery.model.records import IssueRecord
-from distributor.distribution import delivering, issues, opening, planning, proving
+from distributor.distribution import delivering, issues, lists, opening, planning, proving
 from distributor.distribution.planning import Plan
 from distributor.distribution.proving import Test
+from distributor.distribution.since import Since, since_last
 from distributor.distribution.site import Site, open_site
 from distributor.errors import Finding, RefusedError, Severity
 from distributor.i18n import _, ngettext
@@ -87,13 +88,15 @@ def send(site_name: str | None, /, **options: Any) -> int:
             raise _nobody_else()
         only = [GroupName(name) for name in wish.groups]
         with planning.plan(site.settings, wish.bulletin, only=only, allow_unresolved=wish.allow_unresolved) as plan:
-            planned.show(plan, site.settings, output.console(stderr=wish.as_json))
+            lists.notice(site, plan.roster)
+            since = since_last(site, plan, only)
+            planned.show(plan, since, site.settings, output.console(stderr=wish.as_json))
             if wish.to_self is not None:
                 return _to_self(site, plan, wish.to_self, wish)
             opening.check_openable(site, plan, again=wish.again, attach=wish.attach)
             _say_what_else_is_due(site)
             if wish.dry_run:
-                return _stop_here(site, plan, wish)
+                return _stop_here(site, plan, since, wish)
             _check_way_out(site)
             ask(_question(plan), yes=wish.yes)
             issue = opening.open_issue(site, plan, again=wish.again, attach=wish.attach)
@@ -132,10 +135,10 @@ def _say_what_else_is_due(site: Site) -> None:
         output.say(_("What is left of earlier issues is delivered as well: {refs}").format(refs=refs))
 
 
-def _stop_here(site: Site, plan: Plan, wish: Wish) -> int:
+def _stop_here(site: Site, plan: Plan, since: Since | None, wish: Wish) -> int:
     output.say(_("Nothing was sent (--dry-run)."))
     if wish.as_json:
-        output.put_json(planned.document(plan, site.settings))
+        output.put_json(planned.document(plan, since, site.settings))
     return 0
 
 

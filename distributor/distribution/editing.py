@@ -1,16 +1,20 @@
 """Changing the list of recipients: who does it, with which words, and what came of it, all of it recorded."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from distributor.distribution.lists import notice
 from distributor.distribution.site import Site
 from distributor.errors import Finding
 from distributor.recipients import loader
+from distributor.recipients.changes import Change, changes, difference
 from distributor.recipients.draft import Draft
+from distributor.recipients.facts import Fact, Part, parts
 from distributor.recipients.loader import Loaded
+from distributor.recipients.model import Roster
 from distributor.recipients.store import Prepared, locked
 
 
@@ -18,10 +22,11 @@ from distributor.recipients.store import Prepared, locked
 class Edited:
     """*diff*: what was written, as lines of unified diffs; none where the list said so already.
 
-    *findings* are warnings that the list did not give before.
+    *changes* say it by contacts and names. *findings* are warnings that the list did not give before.
     """
 
     diff: tuple[str, ...]
+    changes: tuple[Change, ...]
     findings: tuple[Finding, ...]
 
 
@@ -76,9 +81,20 @@ def preview(site: Site, act: Act) -> Edited:
 
 
 def _edited(before: Loaded, prepared: Prepared) -> Edited:
+    after = prepared.loaded.roster
     known = {(finding.code, finding.message) for finding in before.roster.findings}
-    new = (found for found in prepared.loaded.roster.findings if (found.code, found.message) not in known)
-    return Edited(tuple(prepared.diff()), tuple(new))
+    new = (found for found in after.findings if (found.code, found.message) not in known)
+    return Edited(tuple(prepared.diff()), tuple(_changes(before.roster, after)), tuple(new))
+
+
+def _changes(before: Roster, after: Roster) -> list[Change]:
+    """Read from the files that differ; others may have a million contacts."""
+    old, new = ({(part.file, part.sha256): part for part in parts(roster)} for roster in (before, after))
+
+    def facts(these: Mapping[tuple[str, str], Part], others: Mapping[tuple[str, str], Part]) -> Iterator[Fact]:
+        return chain.from_iterable(part.facts() for key, part in these.items() if key not in others)
+
+    return changes(difference(lambda: facts(old, new), lambda: facts(new, old)))
 
 
 def _record(site: Site, act: Act, prepared: Prepared) -> None:

@@ -79,6 +79,18 @@ def recent(site: Site) -> list[IssueRecord]:
     return queries.find_issues(site.ledger)
 
 
+def last(site: Site) -> IssueRecord:
+    """The newest issue that was not cancelled.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    for issue in recent(site):
+        if issue.state is not IssueState.CANCELLED:
+            return issue
+    raise NotFoundError([Finding(Severity.ERROR, "no-issue", _("nothing has been sent from this site yet"))])
+
+
 def overview(site: Site) -> list[tuple[IssueRecord, Progress]]:
     """All issues with their progress, newest first."""
     barred = flows.barred(site)

@@ -62,6 +62,8 @@ def _came_or_went(change: Change) -> str:
         was, now = change.fields["file"]
         text = _("it includes {file}") if added else _("it no longer includes {file}")
         return text.format(file=now or was)
+    if change.kind == "reader":
+        return _("new") if added else _("gone")
     return _("added") if added else _("removed")
 
 

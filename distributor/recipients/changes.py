@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, zip_longest
 from operator import itemgetter
 from typing import TypeAlias
 
@@ -70,9 +70,33 @@ def difference(
 ) -> Difference:
     """Which facts *before* and *after* do not share; one that stands there twice counts as two.
 
-    Of a side no more is held than a hash of 64 bits a fact (Python's own, seeded anew in each process: among a million
-    facts a difference is overlooked once in some ten million runs), so each is streamed, *before* twice.
+    They are streamed: once, side by side, as their order is nearly the same. If it is not, so that more than *most*
+    facts of a side would have to wait for the other one to come to them, by their hashes: of *before* one of 64 bits
+    each is held, and it is streamed twice. (The hashes are Python's, seeded anew in each process: among a million facts
+    a difference is overlooked in one of some ten million runs.)
     """
+    return _side_by_side(before(), after(), most) or _by_hashes(before, after, most)
+
+
+def _side_by_side(before: Iterable[Fact], after: Iterable[Fact], most: int) -> Difference | None:
+    gone: Counter[Fact] = Counter()
+    new: Counter[Fact] = Counter()
+    for left, right in zip_longest(before, after):
+        if left == right:
+            continue
+        for fact, mine, others in ((left, gone, new), (right, new, gone)):
+            if fact is None:
+                continue
+            if others[fact] > 1:
+                others[fact] -= 1
+            elif others.pop(fact, 0) == 0:
+                mine[fact] += 1
+        if len(gone) > most or len(new) > most:
+            return None
+    return Difference(list(gone.elements()), list(new.elements()), gone.total(), new.total())
+
+
+def _by_hashes(before: Callable[[], Iterable[Fact]], after: Callable[[], Iterable[Fact]], most: int) -> Difference:
     bag = _Bag(map(hash, before()))
     new, new_total = _first(most, (fact for fact in after() if not bag.take(hash(fact))))
     gone, gone_total = _first(most, (fact for fact in before() if bag.take(hash(fact))) if bag else ())

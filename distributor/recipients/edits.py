@@ -1,6 +1,7 @@
 """What an administrator does to the names of a list: units, audiences and groups of a draft come, go and change."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,19 @@ from distributor.recipients.model import GroupName
 
 GROUP = ("labels", "template", "subject", "greeting", "closing", "reply_to")
 """What a group says of itself, in the order in which it is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewUnit:
+    """A unit that is to be written; *salutation* None: its letters address it by its name."""
+
+    salutation: str | None
+    contacts: list[Mapping[str, str]]
+
+    def value(self) -> dict[str, Any]:
+        """As it stands in recipients.yaml."""
+        head: dict[str, Any] = {"salutation": self.salutation} if self.salutation else {}
+        return head | {"contacts": [_of_contact(contact) for contact in self.contacts]}
 
 
 # Units
@@ -32,7 +46,7 @@ def add_unit(
     if draft.knows_unit(name):
         raise refusal("unit-exists", _("there is a unit {name} already").format(name=name))
     need_audiences(draft, audiences)
-    _settle(draft, name, audiences[0], salutation, contacts)
+    settle(draft, audiences[0], {name: NewUnit(salutation, list(contacts))})
     for audience in audiences[1:]:
         join(draft, name, audience)
 
@@ -141,30 +155,36 @@ def move_unit(draft: Draft, name: str, *, to: str, source: str | None = None, af
     for entry in entries:
         draft.remove(entry)
     salutation = next((entry.fields["salutation"] for entry in entries if "salutation" in entry.fields), None)
-    _settle(draft, name, to, salutation, [entry.fields for entry in entries])
+    settle(draft, to, {name: NewUnit(salutation, [entry.fields for entry in entries])})
 
 
-def _settle(
-    draft: Draft, name: str, audience: str, salutation: str | None, contacts: Sequence[Mapping[str, str]]
-) -> None:
-    """Write a unit that stands nowhere yet where *audience* has its units."""
+def settle(draft: Draft, audience: str, new: Mapping[str, NewUnit], into: str | None = None) -> None:
+    """Write units that stand nowhere yet where *audience* has its units, or into the included file *into*.
+
+    Raises:
+        InputError: a unit without a contact, where a row needs one.
+    """
     files = included(draft, audience)
-    if files and not members(draft, audience):
-        if not contacts:
-            message = _("the units of {audience} stand in {file}: a unit there needs a contact")
-            message = message.format(audience=audience, file=files[-1])
-            raise refusal("no-contact", message, _('add --contact "NAME <ADDRESS>"'))
-        head = {"salutation": salutation} if salutation else {}
-        for contact in contacts:
-            draft.add_row(files[-1], name, head | _of_contact(contact))
+    if into is not None or (files and not members(draft, audience)):
+        _settle_in_file(draft, audience, new, into or files[-1])
         return
     before = set(members(draft, audience))
     last = max((number for number, unit in enumerate(draft.units) if unit in before), default=len(draft.units) - 1)
     entries = list(draft.units.items())
-    unit: dict[str, Any] = {"salutation": salutation} if salutation else {}
-    entries.insert(last + 1, (name, unit | {"contacts": [_of_contact(contact) for contact in contacts]}))
+    entries[last + 1 : last + 1] = [(name, unit.value()) for name, unit in new.items()]
     draft.data["units"] = dict(entries)
-    _members_of(draft, audience).append(name)
+    _members_of(draft, audience).extend(new)
+
+
+def _settle_in_file(draft: Draft, audience: str, new: Mapping[str, NewUnit], file: str) -> None:
+    for name, unit in new.items():
+        if not unit.contacts:
+            message = _("the units of {audience} stand in {file}: a unit there needs a contact")
+            message = message.format(audience=audience, file=file)
+            raise refusal("no-contact", message, _('add --contact "NAME <ADDRESS>"'))
+        head = {"salutation": unit.salutation} if unit.salutation else {}
+        for contact in unit.contacts:
+            draft.add_row(file, name, head | _of_contact(contact))
 
 
 def _of_contact(fields: Mapping[str, str]) -> dict[str, str]:

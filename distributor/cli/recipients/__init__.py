@@ -13,6 +13,9 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "move": ("recipients.move", _("move a contact to another unit, or a unit to another audience")),
     "rename": ("recipients.move", _("give an audience, a unit or a contact another name")),
     "remove": ("recipients.move", _("take something out of the list")),
+    "import": ("recipients.importing", _("take contacts from a spreadsheet or a text into the list")),
+    "export": ("recipients.exporting", _("write the list as a spreadsheet")),
+    "diff": ("recipients.diff", _("who is new, gone or changed since an issue")),
 }
 
 recipients = LazyGroup(

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any, Self
 
 from distributor.delivery.ledger.rows import batches
+from distributor.recipients.facts import Fact
 from distributor.recipients.model import Candidate, GroupName, Printed, Resolution
 
 _CHUNK = 1000
@@ -66,6 +67,14 @@ _MERGE_VALUES = (
 _IN_ORDER = """
 SELECT id, audience, unit, contact, role, 0 AS place FROM recipient
 UNION ALL SELECT recipient, audience, unit, contact, role, rowid FROM also ORDER BY id, place
+"""
+# The same, as facts of the list (recipients/facts.py).
+_READERS = """
+SELECT 'reader', unit, contact, email, group_name FROM (
+  SELECT id, unit, contact, email, group_name, 0 AS place FROM recipient
+  UNION ALL SELECT recipient, also.unit, also.contact, email, group_name, also.rowid
+  FROM also CROSS JOIN recipient ON id = recipient ORDER BY id, place
+)
 """
 _OTHERS = """
 SELECT json_group_array(json_array(audience, unit, contact, role))
@@ -273,6 +282,15 @@ class Staging:
             else:
                 number, position, last = number + 1, 0, recipient
             yield number, position, audience, unit, contact, role
+
+    def readers(self) -> Iterator[Fact]:
+        """Whom each of addresses() serves, as facts."""
+        return self._db.execute(_READERS)
+
+    def reached(self, units: Iterable[str]) -> set[str]:
+        """Which of *units* get a letter."""
+        query = "SELECT DISTINCT unit FROM serves WHERE unit IN (SELECT value FROM json_each(?))"
+        return {unit for (unit,) in self._db.execute(query, (json.dumps(list(units)),))}
 
     def omitted(self) -> Iterator[tuple[Any, ...]]:
         """Rows of (group, name, unit, address, why, detail): disabled contacts, then names that reach nobody."""
