@@ -52,7 +52,7 @@ def contact_row(unit: Unit, contact: Contact) -> Row:
 
 def unit_rows(roster: Roster, wanted: Wanted) -> Iterator[Row]:
     """unit, salutation, audiences, contacts, enabled, place; of units that have a contact that is wanted."""
-    audiences = _audiences_by_unit(roster)
+    audiences = Audiences(roster)
     parts: dict[str, Row] = {}
     for unit in units_of(roster, wanted.audience):
         chosen = [contact for contact in unit.contacts if wanted.takes(contact)]
@@ -64,27 +64,28 @@ def unit_rows(roster: Roster, wanted: Wanted) -> Iterator[Row]:
     yield from parts.values()
 
 
-def _unit_row(unit: Unit, audiences: dict[str, list[str]]) -> Row:
-    names = list(dict.fromkeys([*audiences.get(unit.name, ()), *audiences.get(f"\0{unit.place.file}", ())]))
-    head = {"unit": unit.name, "salutation": unit.salutation, "audiences": names}
+def _unit_row(unit: Unit, audiences: "Audiences") -> Row:
+    head = {"unit": unit.name, "salutation": unit.salutation, "audiences": audiences.of(unit)}
     return head | {"contacts": 0, "enabled": 0, "place": str(unit.place)}
 
 
-def _audiences_by_unit(roster: Roster) -> dict[str, list[str]]:
-    """The audiences of each unit, and under \\0 and the file's name those that include a file."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for audience in roster.audiences.values():
-        for unit in audience.units:
-            found[unit].append(audience.name)
-        for include in audience.includes:
-            found[f"\0{include.file}"].append(audience.name)
-    return found
+class Audiences:
+    """Which audiences a unit is of: those that name it, or that include the file where it stands."""
 
+    def __init__(self, roster: Roster) -> None:
+        self._file = roster.file
+        self._of_units: dict[str, list[str]] = defaultdict(list)
+        self._of_files: dict[str, list[str]] = defaultdict(list)
+        for audience in roster.audiences.values():
+            for unit in audience.units:
+                self._of_units[unit].append(audience.name)
+            for include in audience.includes:
+                self._of_files[include.file].append(audience.name)
 
-def audiences_of(roster: Roster, unit: Unit) -> list[str]:
-    """The audiences that *unit*, as it stands in its file, is of."""
-    names: list[str] = _unit_row(unit, _audiences_by_unit(roster))["audiences"]
-    return names
+    def of(self, unit: Unit) -> list[str]:
+        """The audiences of *unit*, as it stands in its file; in the order of the list."""
+        file = unit.place.file
+        return self._of_units.get(unit.name, []) if file == self._file else self._of_files.get(file, [])
 
 
 def audience_rows(roster: Roster, wanted: Wanted) -> Iterator[Row]:

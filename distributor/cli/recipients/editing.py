@@ -1,14 +1,14 @@
 """What all commands that change the list have in common: show the difference, ask, write, say what was done."""
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import click
 
-from distributor.cli import output
+from distributor.cli import changes, output
 from distributor.cli.asking import ask
 from distributor.distribution import editing
 from distributor.distribution.editing import Act, Edited
@@ -59,21 +59,8 @@ def _how(ctx: click.Context) -> str:
     return shlex.join(word for word in words if word not in _UNSAID)
 
 
-def change(wish: Wish, act: Callable[[Draft], object]) -> int:
-    """Change the list by *act*; 0 also where there was nothing to change."""
-    with open_site(wish.site_name) as site:
-        wanted = Act(act, wish.how, wish.who)
-        if wish.dry_run:
-            edited = editing.preview(site, wanted)
-            show(edited)
-        else:
-            edited = editing.edit(site, wanted, lambda edited: _confirm(edited, wish), at_once=wish.yes)
-    _tell(edited, wish)
-    return 0
-
-
-def show(edited: Edited) -> None:
-    """The difference, and what the list would warn of."""
+def show_diff(edited: Edited) -> None:
+    """The difference in the files, and what the list would warn of."""
     for line in islice(edited.diff, _MOST_LINES):
         click.secho(line, err=True, fg=None if line.startswith(("---", "+++")) else _COLOURS.get(line[:1]))
     if (more := len(edited.diff) - _MOST_LINES) > 0:
@@ -81,12 +68,35 @@ def show(edited: Edited) -> None:
     output.findings(edited.findings)
 
 
-def _confirm(edited: Edited, wish: Wish) -> None:
-    show(edited)
-    ask(_("Write this?"), yes=wish.yes)
+def change(
+    wish: Wish,
+    act: Callable[[Draft], object],
+    *,
+    show: Callable[[Edited], None] = show_diff,
+    more: Callable[[], Mapping[str, Any]] = dict,
+) -> int:
+    """Change the list by *act*; 0 also where there was nothing to change.
+
+    *show* tells the person what would be written; *more* is what the JSON document has besides.
+    """
+
+    def confirm(edited: Edited) -> None:
+        show(edited)
+        ask(_("Write this?"), yes=wish.yes)
+
+    with open_site(wish.site_name) as site:
+        wanted = Act(act, wish.how, wish.who)
+        if wish.dry_run:
+            edited = editing.preview(site, wanted)
+        else:
+            edited = editing.edit(site, wanted, confirm, at_once=wish.yes)
+    if wish.dry_run or not edited.diff:
+        show(edited)
+    _tell(edited, wish, more())
+    return 0
 
 
-def _tell(edited: Edited, wish: Wish) -> None:
+def _tell(edited: Edited, wish: Wish, more: Mapping[str, Any]) -> None:
     if not edited.diff:
         output.say(_("The list says so already; nothing was changed."))
     elif wish.dry_run:
@@ -98,7 +108,9 @@ def _tell(edited: Edited, wish: Wish) -> None:
             {
                 "schema": "distributor.recipients-edit/1",
                 "written": bool(edited.diff) and not wish.dry_run,
+                "changes": [changes.document(each) for each in edited.changes[: changes.JSON_MOST]],
                 "diff": list(edited.diff),
                 "findings": [output.finding_json(finding) for finding in edited.findings],
+                **more,
             }
         )

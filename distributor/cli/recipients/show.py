@@ -100,10 +100,11 @@ def _found(roster: Roster, name: str) -> dict[str, list[Row]]:
 
 
 def _with_address(roster: Roster, key: str) -> Iterator[Row]:
+    audiences = listing.Audiences(roster)
     for unit in listing.units_of(roster):
         for contact in unit.contacts:
             if address_key(contact.email) == key:
-                yield listing.contact_row(unit, contact) | {"audiences": listing.audiences_of(roster, unit)}
+                yield listing.contact_row(unit, contact) | {"audiences": audiences.of(unit)}
 
 
 def _members(roster: Roster, audience: str) -> list[str]:
@@ -113,7 +114,7 @@ def _members(roster: Roster, audience: str) -> list[str]:
 
 def _unit(roster: Roster, unit: Unit) -> Row:
     contacts = [listing.contact_row(unit, contact) for contact in unit.contacts]
-    names = listing.audiences_of(roster, unit)
+    names = listing.Audiences(roster).of(unit)
     return {"unit": unit.name, "salutation": unit.salutation, "audiences": names, "contacts": contacts,
             "place": str(unit.place)}  # fmt: skip
 

@@ -41,7 +41,7 @@ def write(path: Path, rows: Iterable[SheetRow]) -> int:
     if write_rows is None:
         message = _("files of the kind {suffix} are not written").format(suffix=path.suffix or path.name)
         raise refused(str(path), "unknown-kind", message, _("possible are: {keys}").format(keys=", ".join(_WRITERS)))
-    with _beside(path) as stream:
+    with beside(path) as stream:
         return write_rows(stream, map(_cells, rows), str(path))
 
 
@@ -51,7 +51,7 @@ def _cells(row: SheetRow) -> list[str]:
 
 
 @contextmanager
-def _beside(path: Path) -> Iterator[IO[bytes]]:
+def beside(path: Path) -> Iterator[IO[bytes]]:
     """A new file that becomes *path* at the end; after an error *path* is as it was."""
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name[:100]}.", delete=False) as stream:
