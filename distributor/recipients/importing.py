@@ -17,6 +17,7 @@ from distributor.recipients.sheets.model import DEFAULT_NAME, Sheet, SheetRow
 MOST_IN_LIST = 10_000
 """New contacts that recipients.yaml is given at once; more belong into an included file."""
 
+_UNSEEN = "hidden-in-sync"
 _FIELDS = ("name", "role", "phone", "disabled", "note")
 
 
@@ -33,7 +34,7 @@ class Terms:
 
     *audience* is that of new units whose rows name none; *into*, a file as recipients.yaml calls it, gets the contacts
     of new units. *gone* is the reason of those who are disabled because the file lacks them. *lenient*: rows with
-    errors are left out.
+    errors are left out. *hidden*: the file was read with its hidden rows.
     """
 
     mode: Mode
@@ -41,6 +42,7 @@ class Terms:
     audience: str | None = None
     into: str | None = None
     lenient: bool = False
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +62,27 @@ def take(draft: Draft, sheet: Sheet, terms: Terms) -> Taken:
     """
     if terms.audience is not None:
         edits.need_audiences(draft, [terms.audience])
+    rows = list(sheet.rows)
     taking = _Taking(draft, sheet, terms)
-    taking.take(list(sheet.rows))
-    found = [*sheet.findings, *taking.findings]
-    bad = sheet.findings.count(Severity.ERROR) + taking.bad
-    if bad and not terms.lenient:
+    taking.take(rows)
+    bad = sheet.findings.count(Severity.ERROR) + len(taking.bad)
+    found = sorted([*sheet.findings, *_unseen(sheet, terms), *taking.findings], key=_by_row)
+    if (bad and not terms.lenient) or any(finding.code == _UNSEEN for finding in found):
         raise InputError(sorted(found, key=lambda finding: finding.severity is not Severity.ERROR))
     return Taken(taking.counts, bad, tuple(found))
+
+
+def _by_row(finding: Finding) -> int:
+    return finding.place.line or 0 if finding.place else 0
+
+
+def _unseen(sheet: Sheet, terms: Terms) -> Iterator[Finding]:
+    """Rows that nobody has looked at must not decide who is disabled."""
+    hidden = any(finding.code == "hidden-rows" for finding in sheet.findings)
+    if terms.mode is Mode.SYNC and hidden and not terms.hidden:
+        message = _("there are hidden rows, and --mode sync would disable whom they name")
+        remedy = _("show them or delete them in the spreadsheet, or take them too: --hidden")
+        yield Finding(Severity.ERROR, _UNSEEN, message, Place(sheet.file), remedy)
 
 
 class _Taking:
@@ -78,7 +94,7 @@ class _Taking:
         self.fields = [name for name in _FIELDS if name in sheet.fields]
         self.counts: Counter[str] = Counter()
         self.findings: list[Finding] = []
-        self.bad = 0
+        self.bad: set[SheetRow] = set()
         self._members = {name: set(edits.members(draft, name)) for name in draft.audiences}
         self._named: dict[str, str | None] = {}
         self._new: defaultdict[str, dict[str, NewUnit]] = defaultdict(dict)
@@ -88,7 +104,8 @@ class _Taking:
         """Take every row, then disable whom the file lacks, if that is meant."""
         units: defaultdict[str, list[SheetRow]] = defaultdict(list)
         for row in rows:
-            units[row.unit].append(row)
+            if self._knows_audiences(row):
+                units[row.unit].append(row)
         keys = {address_key(row.email) for row in rows}
         self.draft.look(keys=keys, units=units.keys())
         for unit, contacts in units.items():
@@ -163,11 +180,10 @@ class _Taking:
     def _new_unit(self, unit: str, rows: Sequence[SheetRow]) -> None:
         audiences = self._audiences(rows) or ([self.terms.audience] if self.terms.audience else [])
         if not audiences:
-            self.bad += len(rows)
-            if not any(row.audiences for row in rows):
-                message = _("the list has no unit {unit}, and nothing says to which audience it belongs")
-                remedy = _("write that into a column 分组, or name it for all: --to AUDIENCE")
-                self._say(Severity.ERROR, "no-audience", message.format(unit=unit), rows[0].place, remedy)
+            self.bad.update(rows)
+            message = _("the list has no unit {unit}, and nothing says to which audience it belongs")
+            remedy = _("write that into a column 分组, or name it for all: --to AUDIENCE")
+            self._say(Severity.ERROR, "no-audience", message.format(unit=unit), rows[0].place, remedy)
             return
         salutation = next((row.salutation for row in rows if row.salutation not in (None, unit)), None)
         unique = {address_key(row.email): row for row in reversed(rows)}
@@ -205,16 +221,19 @@ class _Taking:
 
     # Audiences
 
+    def _knows_audiences(self, row: SheetRow) -> bool:
+        """Whether the list has every audience that *row* names; one that it has not is told once."""
+        for name in row.audiences:
+            if name not in self._named:
+                self._named[name] = self._audience(name, row)
+        if all(self._named[name] for name in row.audiences):
+            return True
+        self.bad.add(row)
+        return False
+
     def _audiences(self, rows: Iterable[SheetRow]) -> list[str]:
-        """The audiences that the rows of one unit name; what the list does not know is told once."""
-        names: dict[str, None] = {}
-        for row in rows:
-            for name in row.audiences:
-                if name not in self._named:
-                    self._named[name] = self._audience(name, row)
-                if (audience := self._named[name]) is not None:
-                    names[audience] = None
-        return list(names)
+        """The audiences that the rows of one unit name."""
+        return list(dict.fromkeys(str(self._named[name]) for row in rows for name in row.audiences))
 
     def _audience(self, name: str, row: SheetRow) -> str | None:
         """The audience called *name*; of a group, its only one."""
@@ -228,7 +247,6 @@ class _Taking:
         if bound:
             message = _("{name} is a group with several audiences: {names}").format(name=name, names="、".join(bound))
             remedy = _("write the audience")
-        self.bad += 1
         self._say(Severity.ERROR, "unknown-audience", message, row.place, remedy)
         return None
 

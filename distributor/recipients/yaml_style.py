@@ -13,7 +13,7 @@ Value = str | list["Value"] | dict[str, "Value"]
 _PLAIN = re.compile(r"(?!---|\.\.\.)[^\W_](?:[^\x00-\x1f,\[\]{}:#]|(?<=\S)#|:(?=[^\s,\[\]{}]))*(?<!\s)")
 # Printable by JSON's rules and not by YAML's, or taken for the end of a line.
 _ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
-_LONGEST_ROW = 100
+_LONGEST_LABEL = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,8 @@ def block(value: Value, indent: int, style: Style) -> str:
 
 
 def _is_short(value: Value) -> bool:
-    """Labels and the like; contacts and units stand in lines, so that a line can be found and compared."""
-    return isinstance(value, list) and len(value) == 1 and isinstance(value[0], str)
+    """Labels; names and contacts stand in lines, so that they can be found and compared."""
+    return isinstance(value, list) and all(isinstance(each, str) and len(each) <= _LONGEST_LABEL for each in value)
 
 
 def style_of(text: str, tree: Node) -> Style:

@@ -32,7 +32,7 @@ _MOST_FINDINGS = 50
     ),
 )
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path, readable=False))
-@click.option("--mode", type=click.Choice(list(Mode)), default=Mode.ADD.value, show_default=True)
+@click.option("--mode", type=click.Choice([mode.value for mode in Mode]), default=Mode.ADD.value, show_default=True)
 @click.option("--to", "audience", metavar="AUDIENCE", help=_("the audience of new units, where FILE names none"))
 @click.option("--unit", metavar="UNIT", help=_("the unit of rows that name none"))
 @click.option("--into", metavar="CSV", help=_("the included file that gets new units; made if need be"))
@@ -45,8 +45,10 @@ def import_(
 ) -> int:
     from distributor.recipients.exchange import read  # noqa: PLC0415  other commands need no spreadsheets
 
+    if skip_bad and mode == Mode.SYNC:
+        raise click.UsageError(_("--mode sync needs every row: whom a bad row names would be disabled"))
     gone = _("not in {file}").format(file=file.name)
-    terms = Terms(Mode(mode), gone, audience, into, skip_bad)
+    terms = Terms(Mode(mode), gone, audience, into, skip_bad, bool(options["hidden"]))
     taken: list[Taken] = []
 
     def act(draft: Draft) -> None:
