@@ -3,7 +3,9 @@
 from distributor.cli.root import LazyGroup
 from distributor.i18n import _
 
-_COMMANDS: dict[str, tuple[str, str]] = {}
+_COMMANDS: dict[str, tuple[str, str]] = {
+    "check": ("recipients.check", _("say everything on the list that looks wrong, and what to do about it")),
+}
 
 recipients = LazyGroup(
     name="recipients",
