@@ -296,7 +296,7 @@ def test_a_mailbox_that_its_server_calls_bad_is_proposed_for_disabling(tmp_path:
     assert "`distributor recipients disable a@alpha.example.org --reason …`" in (finding.remedy or "")
     (proposed,) = found.proposals
     place = Place(str(tmp_path / "recipients.yaml"), FIRST)
-    reason = "There is no such mailbox (60)"
+    reason = "There is no such mailbox (issue 60)"
     assert proposed == ("甲", "收文1", "a@alpha.example.org", reason, "60", "550 5.1.1 User unknown", place)
 
 

@@ -1,7 +1,11 @@
 """`distributor recipients check`, as people and programs read it, on sites with and without past issues."""
 
+import contextlib
+
 import pytest
 
+from distributor.delivery.ledger import migrate
+from distributor.delivery.ledger.database import Database
 from distributor.delivery.model.providers import patterns
 from distributor.delivery.model.replies import blames_address
 from distributor.delivery.model.verdicts import Outcome
@@ -52,6 +56,21 @@ def test_checking_makes_no_ledger(site: Site) -> None:
     before = sorted(site.folder.iterdir())
     assert check(site, "--json").json["issues"] == []
     assert sorted(site.folder.iterdir()) == before
+
+
+def test_a_database_without_tables_is_no_ledger_yet(site: Site, postgres_url: str) -> None:
+    site.setting(LEDGER=postgres_url)
+    assert check(site).code == 0
+    with contextlib.closing(Database(postgres_url)) as database:
+        assert migrate.version(database) is None
+
+
+@pytest.mark.parametrize("ledger", ["nonsense", "mysql://host/name"])
+def test_a_ledger_that_cannot_be_used_is_told(site: Site, ledger: str) -> None:
+    site.setting(LEDGER=ledger)
+    ran = check(site, "--json")
+    assert ran.code == 3
+    assert codes(ran) == ["bad-ledger"]
 
 
 def test_notes_alone_need_no_decision(site: Site) -> None:
@@ -134,7 +153,7 @@ def test_a_bad_mailbox_is_told_with_the_server_s_words_and_proposed(relayed: Sit
         "unit": "市乙局",
         "name": "收文2",
         "email": GONE,
-        "reason": "There is no such mailbox (60)",
+        "reason": "There is no such mailbox (issue 60)",
         "issue": "60",
         "reply": NO_SUCH,
         "file": str(relayed.folder / "recipients.yaml"),
@@ -228,7 +247,7 @@ def test_a_bulletin_opened_twice_is_one(site: Site) -> None:
 
 
 def at(site: Site, **opened: str) -> None:
-    """Let issues have been opened on these days: i60="2025-01-02"."""
+    """Let issues have been opened on these days (or at these times UTC): i60="2025-01-02"."""
     with ledgers.opened(f"sqlite:///{site.folder / 'distributor.sqlite3'}") as ledger:
         for name, day in opened.items():
             ledgers.execute(
@@ -270,6 +289,13 @@ def test_an_issue_that_does_not_reach_a_contact_tells_nothing_of_it(site: Site) 
     at(site, i55="2025-03-01", i56="2025-03-15", i57="2025-04-02")
     (finding,) = check(site, "--json").json["findings"]
     assert "since issue 55 of 2025-03-01" in finding["message"]
+
+
+def test_the_day_is_that_of_the_site_s_calendar(site: Site) -> None:
+    disable(site, GONE)
+    send(site, 55)
+    at(site, i55="2025-02-28 20:00:00")
+    assert "of 2025-03-01 at the latest" in check(site).out
 
 
 def test_one_disabled_lately_is_not_told(site: Site) -> None:

@@ -19,7 +19,7 @@ from distributor.recipients import loader, suspicions
 from distributor.recipients.addresses import address_key
 from distributor.recipients.model import Roster
 from distributor.recipients.past import Crowd, Failure, Past, Proposal, Since
-from distributor.recipients.survey import survey
+from distributor.recipients.survey import MOST_DISABLED, survey
 from distributor.recipients.suspicions import SHOWN, Examination, Mail
 from distributor.report.reasons import explain_state
 from distributor.report.tables import one_line
@@ -28,6 +28,7 @@ from distributor.settings import Settings
 BULLETINS = 10
 DAYS = 180
 MOST_FAILED = 10_000
+_MOST_OMITTED = 2 * MOST_DISABLED  # of one issue: the rest tells nothing
 
 AskDomains = Callable[[Collection[str]], Mapping[str, Mail]]
 
@@ -52,7 +53,7 @@ def check_list(
     roster = loader.load(settings.recipients)
     surveyed = survey(roster)
     with existing_ledger(settings) as database:
-        past = _past(database, surveyed.disabled, bulletins, days) if database else Past()
+        past = _past(database, settings, surveyed.disabled, bulletins, days) if database else Past()
     domains = ask_domains(surveyed.domains) if ask_domains else {}
     return suspicions.examine(roster, surveyed, past, domains, most=most), past
 
@@ -65,12 +66,14 @@ def proposals(site: Site, roster: Roster, bulletins: int = BULLETINS) -> list[Pr
     return list(suspicions.proposals(roster, Past(failures=failures)))
 
 
-def _past(database: Database, disabled: Iterable[tuple[str, str]], bulletins: int, days: int) -> Past:
+def _past(
+    database: Database, settings: Settings, disabled: Iterable[tuple[str, str]], bulletins: int, days: int
+) -> Past:
     """What the ledger tells about today's list, of which *disabled* are the disabled contacts."""
     issues = queries.find_issues(database)
     last = _last(issues, bulletins)
     with database.read() as connection:
-        now = queries.moment(database.clock(connection))
+        now = queries.moment(database.clock(connection)).astimezone(settings.timezone)
         failures, crowds = _failures(connection, last)
         long = _disabled_before(connection, issues, disabled, now - dt.timedelta(days=days))
     named = _named(database, last) if _bulletins(issues) >= bulletins else None
@@ -139,21 +142,23 @@ def _failure(refusal: Refusal, issue: IssueRecord) -> Failure:
 
 
 def _disabled_before(
-    connection: Connection, issues: Iterable[IssueRecord], disabled: Iterable[tuple[str, str]], before: dt.datetime
+    connection: Connection, issues: Sequence[IssueRecord], disabled: Iterable[tuple[str, str]], before: dt.datetime
 ) -> dict[tuple[str, str], Since]:
     """Which of *disabled*, (address key, unit), every issue since one opened *before* did without, and which was first.
 
-    An issue whose imprint does not reach a contact tells nothing of it; one that wrote to it ends the search.
+    *issues* are all there are, the newest first. One whose imprint does not reach a contact tells nothing of it; one
+    that wrote to it says that it was enabled again. Times are in the zone of *before*.
     """
-    left = set(disabled)
+    wanted = set(disabled)
     since: dict[tuple[str, str], Since] = {}
-    for issue in issues:
-        if not left:
-            break
-        without = left.intersection(_keyed(ledger.disabled_in(connection, issue.id)))
-        since |= dict.fromkeys(without, Since(issue.opened_at, issue.ref))
-        keys = {key for key, _unit in left - without}
-        left.difference_update(ledger.served_at(connection, issue.id, keys))
+    for issue in reversed(issues) if wanted else ():
+        without = wanted.intersection(_keyed(ledger.disabled_in(connection, issue.id, _MOST_OMITTED)))
+        others = {key for key, _unit in since.keys() - without}
+        for contact in list(ledger.served_at(connection, issue.id, others)):
+            if contact not in without:
+                since.pop(contact, None)
+        for contact in without:
+            since.setdefault(contact, Since(issue.opened_at.astimezone(before.tzinfo), issue.ref))
     return {contact: first for contact, first in since.items() if first.at < before}
 
 

@@ -76,7 +76,9 @@ def existing_ledger(settings: Settings) -> Iterator[Database | None]:
         return
     database = Database(settings.ledger)
     try:
-        migrate.ready(database)
-        yield database
+        is_there = migrate.version(database) is not None
+        if is_there:
+            migrate.ready(database)
+        yield database if is_there else None
     finally:
         database.close()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from distributor.errors import Place
+from distributor.i18n import _
 from distributor.recipients.model import Contact, Unit
 
 
@@ -23,7 +24,10 @@ class Failure(NamedTuple):
 
 
 class Since(NamedTuple):
-    """When a contact was disabled (aware), or, with an *issue*, which was the first that did without it."""
+    """When a contact was disabled, or, with an *issue*, which was the first that did without it and when.
+
+    An aware time, in the zone that people read it in.
+    """
 
     at: dt.datetime
     issue: str | None = None
@@ -71,5 +75,5 @@ class Proposal(NamedTuple):
 def proposal(unit: Unit, contact: Contact, failure: Failure) -> Proposal:
     """That *contact*, found bad by *failure*, be disabled."""
     place = Place(unit.place.file, contact.line)
-    reason = f"{failure.sentence.rstrip('.。')} ({failure.issue})"
+    reason = _("{why} (issue {issue})").format(why=failure.sentence.rstrip(".。"), issue=failure.issue)
     return Proposal(unit.name, contact.name, contact.email, reason, failure.issue, failure.reply, place)

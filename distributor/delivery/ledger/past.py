@@ -58,11 +58,13 @@ def served_at(connection: Connection, issue_id: int, keys: Collection[str]) -> I
         yield from (tuple(row) for row in connection.execute(query))
 
 
-def disabled_in(connection: Connection, issue_id: int) -> Iterator[tuple[str, str]]:
-    """Whom the issue was opened without because the list had them disabled: (address as written, unit)."""
-    query = sa.select(omitted.c.address, omitted.c.unit).where(
-        omitted.c.issue_id == issue_id, omitted.c.why == "disabled"
-    )
+def disabled_in(connection: Connection, issue_id: int, limit: int) -> Iterator[tuple[str, str]]:
+    """Whom the issue was opened without because the list had them disabled: (address as written, unit).
+
+    The first *limit* of them, in the order of the list.
+    """
+    mine = (omitted.c.issue_id == issue_id, omitted.c.why == "disabled")
+    query = sa.select(omitted.c.address, omitted.c.unit).where(*mine).order_by(omitted.c.id).limit(limit)
     yield from (tuple(row) for row in connection.execute(query))
 
 
