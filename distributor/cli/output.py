@@ -40,11 +40,11 @@ def put_json(document: Mapping[str, Any]) -> None:
     click.echo(json.dumps(document, ensure_ascii=False, indent=2))
 
 
-def findings(found: Iterable[Finding]) -> None:
-    """Each finding as a paragraph on stderr: mark, place, message, remedy."""
+def findings(found: Iterable[Finding], *, err: bool = True) -> None:
+    """Each finding as a paragraph: mark, place, message, remedy. On stderr, unless findings are what was asked for."""
     for finding in found:
         mark, colour = _MARKS[finding.severity]
-        click.echo(f"{click.style(mark, fg=colour, bold=True)} {finding}", err=True)
+        click.echo(f"{click.style(mark, fg=colour, bold=True)} {finding}", err=err)
 
 
 def finding_json(finding: Finding) -> dict[str, Any]:

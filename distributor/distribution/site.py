@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from distributor import settings as configuration
 from distributor.delivery.ledger import migrate
-from distributor.delivery.ledger.database import Database
+from distributor.delivery.ledger.database import Database, exists
 from distributor.delivery.model.flow import Rules
 from distributor.delivery.model.records import Actor
 from distributor.settings import Settings
@@ -62,3 +62,23 @@ def open_site(explicit: str | None = None, actor: Actor | None = None) -> Iterat
         yield site
     finally:
         site.close()
+
+
+@contextlib.contextmanager
+def existing_ledger(settings: Settings) -> Iterator[Database | None]:
+    """The ledger, ready for use; None for a site that has none yet, and it gets none.
+
+    Raises:
+        LedgerError: there is one that cannot be used, or that wants `distributor ledger upgrade`.
+    """
+    if not exists(settings.ledger):
+        yield None
+        return
+    database = Database(settings.ledger)
+    try:
+        is_there = migrate.version(database) is not None
+        if is_there:
+            migrate.ready(database)
+        yield database if is_there else None
+    finally:
+        database.close()

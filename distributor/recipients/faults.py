@@ -70,12 +70,13 @@ def nearest(word: str, known: Iterable[str], cutoff: float = 0.5) -> list[str]:
     by_look: dict[str, list[str]] = {}
     for name in known:
         if len(name) <= _LONGEST_SUGGESTION:
-            by_look.setdefault(_look(name), []).append(name)
-    near = difflib.get_close_matches(_look(word), by_look, n=3, cutoff=cutoff)
-    return [name for look in near for name in by_look[look]][:3]
+            by_look.setdefault(look(name), []).append(name)
+    near = difflib.get_close_matches(look(word), by_look, n=3, cutoff=cutoff)
+    return [name for form in near for name in by_look[form]][:3]
 
 
-def _look(name: str) -> str:
+def look(name: str) -> str:
+    """*name* without what is easily typed in another form: names with the same look are taken for one."""
     return _SIGNS.sub("", unicodedata.normalize("NFKC", name)).casefold()
 
 

@@ -16,6 +16,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("recipients.importing", _("take contacts from a spreadsheet or a text into the list")),
     "export": ("recipients.exporting", _("write the list as a spreadsheet")),
     "diff": ("recipients.diff", _("who is new, gone or changed since an issue")),
+    "check": ("recipients.check", _("say everything on the list that looks wrong, and what to do about it")),
 }
 
 recipients = LazyGroup(

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import chain
+from pathlib import Path
 from threading import Lock
 from time import monotonic, sleep
 from typing import Any, TypeAlias
@@ -140,6 +141,15 @@ class Database:
             self._kept.invalidate()
             self._kept = None
         self.engine.dispose()
+
+
+def exists(url: str) -> bool:
+    """Whether the database at *url* may be there already; only of a file that is missing is it known that it is not."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        return True
+    return parsed.get_backend_name() != "sqlite" or parsed.database is None or Path(parsed.database).exists()
 
 
 def _engine(url: str, synchronous: str) -> Engine:

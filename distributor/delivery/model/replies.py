@@ -12,7 +12,7 @@ from distributor.delivery.model.channel import Phase, Reply
 from distributor.delivery.model.providers import by_pattern, provider_of
 from distributor.delivery.model.verdicts import Effect, Outcome, Scope, Verdict
 
-__all__ = ["Effect", "Outcome", "Scope", "Verdict", "classify", "decides", "provider_of"]
+__all__ = ["Effect", "Outcome", "Scope", "Verdict", "blames_address", "classify", "decides", "provider_of"]
 
 
 def classify(reply: Reply, provider: str) -> Verdict:
@@ -38,6 +38,11 @@ def classify(reply: Reply, provider: str) -> Verdict:
 def decides(reply: Reply) -> bool:
     """Whether *reply* ends a transaction: only 2yz, 4yz and 5yz do (RFC 5321 4.2.1). Anything else leaves a doubt."""
     return reply.code is not None and reply.code // 100 in (2, 4, 5)
+
+
+def blames_address(reason: str | None) -> bool:
+    """Whether *reason*, a verdict's slug, says that the address itself is bad: only then may it ever be suppressed."""
+    return reason in _BAD_ADDRESSES
 
 
 def _defer(reason: str, effect: Effect = Effect.NONE, scope: Scope = Scope.RECIPIENT) -> Verdict:
@@ -131,6 +136,9 @@ _ENHANCED = {
         "7.60": _SENDER_REFUSED,
     },
 }
+_BAD_ADDRESSES = frozenset(
+    verdict.reason for verdict in _ENHANCED[5].values() if verdict.outcome is Outcome.FAIL_ADDRESS
+)
 
 
 def _detail(reply: Reply, kind: int) -> str:
