@@ -10,6 +10,7 @@ import click
 
 from distributor.cli import changes, output
 from distributor.cli.asking import ask
+from distributor.cli.root import ARGUMENTS
 from distributor.distribution import editing
 from distributor.distribution.editing import Act, Edited
 from distributor.distribution.site import open_site
@@ -55,7 +56,7 @@ def edit_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def _how(ctx: click.Context) -> str:
     """The command as it was typed, for the record."""
-    words: list[str] = ctx.meta.get("distributor.arguments", [])
+    words: list[str] = ctx.meta[ARGUMENTS]
     return shlex.join(word for word in words if word not in _UNSAID)
 
 
