@@ -328,5 +328,5 @@ def test_letters_to_an_address_are_found_in_every_issue(ledger: Database) -> Non
     assert list(found) == ids[::-1]
     assert {(each.address, each.code, len(each.serves)) for each in found.values()} == {("office1@example.org", 550, 2)}
     assert readers.sent_to(ledger, "office4@example.org") == {}
-    left_out = readers.left_out(ledger, "OFFICE4@example.org", "office4@example.org")
+    left_out = readers.left_out(ledger, ["office4@example.org"])
     assert [(issue, each.detail) for issue, each in left_out] == [(identity, "退休") for identity in ids]

@@ -4,6 +4,7 @@ The list is read through once, and holds no more than a few of its contacts in m
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from distributor.delivery.ledger import lists as ledger
@@ -86,10 +87,17 @@ def _is_of(key: str, recorded: Recorded) -> bool:
 
 def _sendings(site: Site, address: str, key: str) -> Iterator[Sending]:
     found: list[tuple[int, DeliveryRecord | OmittedRecord]] = [*readers.sent_to(site.ledger, key).items()]
-    found += readers.left_out(site.ledger, address, key)
+    found += readers.left_out(site.ledger, {address.lower(), key, *_in_unicode(key)})
     issues = {issue.id: issue for issue in queries.find_issues(site.ledger)} if found else {}
     for issue_id, record in sorted(found, key=lambda each: each[0], reverse=True):
         yield Sending(issues[issue_id], record)
+
+
+def _in_unicode(key: str) -> Iterator[str]:
+    """The address as people write it: who was left out stands in the ledger as in the list."""
+    local, _at, domain = key.rpartition("@")
+    with suppress(UnicodeError):
+        yield f"{local}@{domain.encode().decode('idna')}"
 
 
 class _Search:

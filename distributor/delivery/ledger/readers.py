@@ -88,9 +88,8 @@ def sent_to(database: Database, key: str) -> dict[int, DeliveryRecord]:
         return records
 
 
-def left_out(database: Database, address: str, key: str) -> list[tuple[int, OmittedRecord]]:
-    """The disabled contacts with *address*, as written or normalised, of every issue's opening, with its id."""
-    forms = {address.lower(), key}
+def left_out(database: Database, forms: Collection[str]) -> list[tuple[int, OmittedRecord]]:
+    """The disabled contacts with an address in one of *forms* (lower case) of every issue's opening, with its id."""
     query = sa.select(omitted).where(omitted.c.why == "disabled", sa.func.lower(omitted.c.address).in_(forms))
     with database.read() as connection:
         return [(row.issue_id, omitted_from(row)) for row in connection.execute(query.order_by(omitted.c.id))]
