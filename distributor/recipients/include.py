@@ -81,16 +81,24 @@ class _Header:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """Where the rows come from. *salutations* are those that recipients.yaml gives to units of the same name."""
+    """Where the rows come from: *draft* until it is put in the place of *path*.
+
+    *salutations* are those that recipients.yaml gives to units of the same name.
+    """
 
     path: Path
+    draft: Path | None
     file: str
     encoding: str
     salutations: Mapping[str, str]
 
+    def open(self) -> BinaryIO:
+        """The file as it is read now."""
+        return (self.draft if self.draft and self.draft.exists() else self.path).open("rb")
 
-def open_include(path: Path, file: str, salutations: Mapping[str, str]) -> Include:
-    """Check every row of the CSV file *path*, called *file* in messages.
+
+def open_include(path: Path, file: str, salutations: Mapping[str, str], draft: Path | None = None) -> Include:
+    """Check every row of the CSV file *path*, called *file* in messages; *draft* is what it will be, if there is one.
 
     A unit may be defined in recipients.yaml too: its contacts add up, and its salutation holds where a row gives none.
 
@@ -101,8 +109,8 @@ def open_include(path: Path, file: str, salutations: Mapping[str, str]) -> Inclu
     digest = hashlib.sha256()
     contacts = 0
     try:
-        with path.open("rb") as stream:
-            source = _Source(path, file, _encoding(stream, faults), salutations)
+        with (draft or path).open("rb") as stream:
+            source = _Source(path, draft, file, _encoding(stream, faults), salutations)
             if not faults:
                 contacts = _check(_lines(stream, source.encoding, digest), faults)
     except OSError as error:
@@ -235,7 +243,7 @@ def _read(source: _Source, sha256: str) -> Iterator[Unit]:
     """
     digest = hashlib.sha256()
     try:
-        with source.path.open("rb") as stream:
+        with source.open() as stream:
             unexpected = Faults(source.file, MOST_FAULTS)
             records = _records(_lines(stream, source.encoding, digest), unexpected)
             header = _header(next(records, None), unexpected)

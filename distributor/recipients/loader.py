@@ -228,7 +228,7 @@ class _ListReader:
             self.faults.add("outside-include", line, message, _("put the file beside the list"))
             return None
         try:
-            return open_include(self.instead.get(path, path), str(self.path.parent / name), self._salutations())
+            return open_include(path, str(self.path.parent / name), self._salutations(), self.instead.get(path))
         except InputError as error:
             self.include_findings.extend(error.findings)
             return None

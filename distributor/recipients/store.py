@@ -71,7 +71,7 @@ class Prepared:
             for path, sha256, write in _files(draft):
                 like = Path(draft.file) if sha256 is None else path
                 self.writings.append(_write_beside(path, sha256, write, like.stat()))
-            self.loaded = self._trial(draft)
+            self.loaded = self._trial(draft) if self.writings else draft.loaded
         except BaseException:
             self.close()
             raise
