@@ -1,5 +1,6 @@
 """Every change of the list is recorded once, with when, by whom and how; and an old ledger learns to."""
 
+import datetime as dt
 import os
 import re
 import time
@@ -12,6 +13,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
@@ -161,6 +163,27 @@ def test_a_version_that_another_one_came_before_is_refused(office: Office) -> No
     nothing = list_state.compare(office.database, [])
     assert ledger.record(office.database, late, [], nothing, after=first) is None
     assert len(office.told()) == 2
+
+
+def test_changes_are_found_by_address_and_by_unit(office: Office) -> None:
+    lists.notice(office.site, office.write(list_of(ONE)))
+    for old, new in [("b@", "b2@"), ("市乙局", "市丙局"), ("a@", "a2@"), ("[市甲局, 市丙局]", "[市甲局]")]:
+        lists.notice(office.site, office.write(office.list.read_text("utf-8").replace(old, new)))
+
+    def found(touching: sa.ColumnElement[bool], **options: Any) -> list[str]:
+        recorded = ledger.history(office.database, touching=touching, **options)
+        return [f"{change.kind} {change.action}" for each in recorded for change in each.changes]
+
+    assert found(ledger.touches(keys=["b@beta.example.org"])) == ["contact address", "list first"]
+    assert ledger.former_names(office.database, ["市丙局"]) == {"市丙局", "市乙局"}
+    names = ledger.former_names(office.database, ["市丙局"])
+    expected = ["member removed", "unit renamed", "contact address", "list first"]
+    assert found(ledger.touches(keys=["b2@beta.example.org"], units=names)) == expected
+    assert found(ledger.touches_unit(names)) == expected[:-1]
+    assert found(ledger.touches_unit(names), limit=1) == expected[:1]
+    assert found(ledger.touches_unit(names), most=0) == []
+    soon = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
+    assert found(ledger.touches_unit(names), since=soon) == []
 
 
 # Files that the list includes

@@ -6,6 +6,7 @@ The list is read through once, and holds no more than a few of its contacts in m
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from distributor.delivery.ledger import lists as ledger
 from distributor.delivery.ledger import queries, readers
@@ -17,10 +18,10 @@ from distributor.distribution.site import Site
 from distributor.errors import Finding, NotFoundError, Place, Severity
 from distributor.i18n import _
 from distributor.recipients.addresses import address_key
-from distributor.recipients.faults import nearest
 from distributor.recipients.model import Contact, Include, Roster, Unit
 
 _CHOICE = 2000  # addresses to look for the nearest among
+_NEAR = 0.8  # alike enough to be one of them misspelt: hosts have long endings in common
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +108,8 @@ class _Search:
         self.address = address
         self.key = key
         self._local, _at, self._domain = key.rpartition("@")
-        self._alike: list[str] = []
-        self._others: list[str] = []
+        self._alike: dict[str, str] = {}
+        self._others: dict[str, str] = {}
 
     def standings(self, roster: Roster) -> Iterator[Standing]:
         for unit, include in _units(roster):
@@ -124,11 +125,12 @@ class _Search:
         local, _at, domain = key.rpartition("@")
         remembered = self._alike if local == self._local or domain == self._domain else self._others
         if len(remembered) < _CHOICE:
-            remembered.append(email)
+            remembered[key] = email
 
     def nowhere(self) -> Finding:
-        near = nearest(self.address, dict.fromkeys([*self._alike, *self._others]))[:1]
-        remedy = _("did you mean {names}?").format(names=near[0]) if near else None
+        remembered = self._alike | self._others
+        near = get_close_matches(self.key, remembered, n=1, cutoff=_NEAR)
+        remedy = _("did you mean {names}?").format(names=remembered[near[0]]) if near else None
         message = _("{address} is not in the list, nor has it ever been sent anything").format(address=self.address)
         return Finding(Severity.ERROR, "unknown-address", message, remedy=remedy)
 
