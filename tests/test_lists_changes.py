@@ -126,10 +126,7 @@ EDITS = {
     "an audience renamed": (
         "有关部门:",
         "市有关部门:",
-        [
-            "市有关部门: added", "有关部门: removed", "有关部门: 市乙局 left it", "市有关部门: 市乙局 joined it",
-            "有关部门: 市甲局 left it", "市有关部门: 市甲局 joined it",
-        ],
+        ["市有关部门: renamed, it was 有关部门"],
     ),
     "no file any more": (
         ", include: members.csv",

@@ -84,7 +84,7 @@ def test_what_was_seen_is_not_recorded_again(office: Office) -> None:
     roster = office.write(list_of(ONE))
     assert lists.notice(office.site, roster) is not None
     assert lists.notice(office.site, roster) is None
-    assert lists.notice(office.site, load(office.list), how="recipients set", who="wang") is None
+    assert lists.record(office.site, load(office.list), how="recipients set", who="wang") is None
     assert len(office.told()) == 1
 
 
@@ -115,7 +115,7 @@ def test_a_file_s_time_that_cannot_be_is_not_believed(office: Office, seconds: i
 
 def test_a_command_s_change_has_its_words_and_its_person(office: Office) -> None:
     lists.notice(office.site, office.write(list_of(ONE)))
-    version = lists.notice(office.site, office.write(list_of(TWO)), how="recipients set 市乙局", who="wang")
+    version = lists.record(office.site, office.write(list_of(TWO)), how="recipients set 市乙局", who="wang")
     assert version is not None
     assert (version.how, version.who, version.at) == ("recipients set 市乙局", "wang", version.noticed_at)
 
@@ -136,7 +136,7 @@ def test_an_outdated_list_in_memory_is_no_change(office: Office) -> None:
     """Somebody loads the list; before they notice it, another one changes it and records that."""
     outdated = office.write(list_of(ONE))
     lists.notice(office.site, outdated)
-    lists.notice(office.site, office.write(list_of(TWO)), how="recipients set")
+    lists.record(office.site, office.write(list_of(TWO)), how="recipients set")
     assert lists.notice(office.site, outdated) is None
     assert len(office.told()) == 2
 
@@ -279,7 +279,7 @@ def test_a_command_is_named_in_the_history(site: site_module.Site) -> None:
     site.send()
     edit(site, "b2@beta", "b3@beta")
     with open_site(str(site.folder)) as opened_site:
-        lists.notice(opened_site, load(site.folder / "recipients.yaml"), how="recipients set b2", who="wang")
+        lists.record(opened_site, load(site.folder / "recipients.yaml"), how="recipients set b2", who="wang")
     assert re.search(r":\d\d  wang on \S+: recipients set b2\n", site.run("recipients", "history").out)
 
 

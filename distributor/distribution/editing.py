@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
-from distributor.distribution.lists import notice
+from distributor.distribution.lists import notice, record
 from distributor.distribution.site import Site
 from distributor.errors import Finding
 from distributor.recipients import loader
@@ -58,7 +58,7 @@ def edit(site: Site, act: Act, confirm: Confirm, *, at_once: bool) -> Edited:
     path = site.settings.recipients
     with locked(path) if at_once else contextlib.nullcontext():
         loaded = loader.load_draft(path)
-        notice(site, loaded.roster)
+        (record if at_once else notice)(site, loaded.roster)
         draft = Draft(loaded)
         act.change(draft)
         with Prepared(draft) as prepared:
@@ -104,4 +104,4 @@ def _changes(before: Roster, after: Roster) -> list[Change]:
 
 def _record(site: Site, act: Act, prepared: Prepared) -> None:
     """With the lock still held, so that nobody else takes the new list for changed by hand."""
-    notice(site, prepared.loaded.roster, how=act.how, who=act.who)
+    record(site, prepared.loaded.roster, how=act.how, who=act.who)

@@ -45,8 +45,10 @@ def _what(change: Change) -> Iterator[str]:
         fields = {"disabled": fields["disabled"]} if "disabled" in fields else {}
     if "disabled" in fields:
         yield _disabled(*fields.pop("disabled"))
-    if change.kind == "unit" and "unit" in fields:
-        yield _("renamed, it was {name}").format(name=fields.pop("unit")[0])
+    if change.action == "renamed" and change.kind != "contact":
+        ((was, _now),) = fields.values()
+        yield _("renamed, it was {name}").format(name=was)
+        return
     names = _field_words()
     for field, (was, now) in fields.items():
         name, nothing = names.get(field, (field, _NOTHING))
