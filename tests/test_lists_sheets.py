@@ -135,8 +135,10 @@ def test_a_finding_is_printed_with_file_and_cell(book: Path) -> None:
 # Surprises, each named by its cell
 
 SURPRISES: dict[str, tuple[list[Any], list[str], list[tuple[str, ...]]]] = {
-    "full-width signs": (["甲局", "张三", "ａ＠example．org"], ["note mended-address 表1!C2"], [("甲局", "张三", A[2])]),
-    "a Chinese full stop": (["甲局", "张三", "a@example。org"], ["note mended-address 表1!C2"], [("甲局", "张三", A[2])]),
+    "full-width signs": (["甲局", "张三", "ａ＠example．org"], ["note mended-address 表1!C2"],
+                         [("甲局", "张三", A[2])]),
+    "a Chinese full stop": (["甲局", "张三", "a@example。org"], ["note mended-address 表1!C2"],
+                            [("甲局", "张三", A[2])]),
     "spaces around": (["　甲局 ", "\xa0张三\u200b", " a@example.org\ufeff"], [], [("甲局", "张三", A[2])]),
     "an invisible sign inside": (["甲\u200b局", "张三", "a\u200b@example.org"],
                                  ["note mended-text 表1!A2", "note mended-address 表1!C2"], [("甲局", "张三", A[2])]),
@@ -166,7 +168,8 @@ SURPRISES: dict[str, tuple[list[Any], list[str], list[tuple[str, ...]]]] = {
     "a name's formula without its value": (["甲局", '="张"&"三"', "a@example.org"],
                                            ["warning no-value 表1!B2", "note no-name 表1!B2"],
                                            [("甲局", "收件人", A[2])]),
-    "a date": (["甲局", dt.date(2026, 3, 1), "a@example.org"], ["note date-cell 表1!B2"], [("甲局", "2026-03-01", A[2])]),
+    "a date": (["甲局", dt.date(2026, 3, 1), "a@example.org"], ["note date-cell 表1!B2"],
+               [("甲局", "2026-03-01", A[2])]),
     "a number": ([211, 3.5, "a@example.org"], [], [("211", "3.5", A[2])]),
     "a section's heading": (["一、委办局", None, None], ["warning no-contact 表1!A2"], []),
     "a sum": (["合计", "35 家", None], ["warning no-contact 表1!A2"], []),

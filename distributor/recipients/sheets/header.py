@@ -84,6 +84,11 @@ class Header:
         """The columns that are read, from left to right."""
         return tuple(sorted(chain.from_iterable(self.columns.values())))
 
+    @property
+    def fields(self) -> frozenset[str]:
+        """What the sheet speaks of. A line of text may name a phone, but says nothing by naming none."""
+        return frozenset(self.columns if self.line else REQUIRED)
+
 
 def find(records: Sequence[Record]) -> Record | None:
     """The row with the most titles among *records*, which are the first ones; it must have one for addresses."""

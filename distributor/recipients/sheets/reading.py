@@ -34,7 +34,7 @@ def read(path: Path, *, sheet: str | None = None, unit: str | None = None, hidde
     findings = Findings(str(path))
     tables = _tables(path, sheet, findings, has_unit=unit is not None)
     readers = [RowReader(grid, header, findings, unit=unit, hidden=hidden) for grid, header in tables]
-    fields = frozenset.intersection(*(frozenset(header.columns) for _grid, header in tables))
+    fields = frozenset.intersection(*(header.fields for _grid, header in tables))
     return Sheet(str(path), fields, _rows(readers), findings)
 
 
