@@ -60,10 +60,10 @@ class RowReader:
             row.say(
                 Severity.ERROR, "bad-csv", None, row.record.broken, _("close every quote, and double it inside a text")
             )
-        if not row.filled() or not self._takes(row) or _is_no_contact(row):
+        if not row.filled or not self._takes(row) or _is_no_contact(row):
             return
         head = self._head(row)
-        role, phone = row.text("role") or None, row.text("phone") or None
+        role, phone = row.text("role") or None, row.phone()
         disabled, note = row.disabled(), row.note()
         found = list(_addresses(row))
         names = self._names(row, found)
@@ -123,7 +123,7 @@ class RowReader:
 
 def _is_no_contact(row: RowCells) -> bool:
     """Whether this is a heading between the rows, a line below them, or the header once more."""
-    filled = row.filled()
+    filled = row.filled
     if row.has_address():
         emails = [filled.get(column, "") for column in row.columns("email")]
         return not any("@" in text for text in emails) and all(meaning_of(text) == "email" for text in emails)
