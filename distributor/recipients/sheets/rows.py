@@ -57,13 +57,15 @@ class RowReader:
 
     def _contacts(self, row: RowCells) -> Iterator[SheetRow]:
         if row.record.broken:
-            row.say(
-                Severity.ERROR, "bad-csv", None, row.record.broken, _("close every quote, and double it inside a text")
-            )
-        if not row.filled() or not self._takes(row) or _is_no_contact(row):
+            remedy = _("close every quote, and double it inside a text")
+            row.say(Severity.ERROR, "bad-csv", None, row.record.broken, remedy)
+        elif not row.filled or not self._takes(row):
+            return
+        if row.is_bad or _is_no_contact(row):
+            self._above = None  # what stands here may be the unit of the rows below
             return
         head = self._head(row)
-        role, phone = row.text("role") or None, row.text("phone") or None
+        role, phone = row.text("role") or None, row.phone()
         disabled, note = row.disabled(), row.note()
         found = list(_addresses(row))
         names = self._names(row, found)
@@ -79,8 +81,7 @@ class RowReader:
         head = _Head(row.text("unit"), row.text("salutation") or None, row.audiences())
         if not head.unit and not row.is_bad:
             head = self._without_unit(head, row)
-        if not row.is_bad:
-            self._above = head
+        self._above = None if row.is_bad else head
         return head
 
     def _without_unit(self, head: _Head, row: RowCells) -> _Head:
@@ -123,7 +124,7 @@ class RowReader:
 
 def _is_no_contact(row: RowCells) -> bool:
     """Whether this is a heading between the rows, a line below them, or the header once more."""
-    filled = row.filled()
+    filled = row.filled
     if row.has_address():
         emails = [filled.get(column, "") for column in row.columns("email")]
         return not any("@" in text for text in emails) and all(meaning_of(text) == "email" for text in emails)

@@ -12,6 +12,7 @@ LONGEST_TEXT = 1024**2
 
 _BUILT_IN_DATES = frozenset([*range(14, 23), *range(27, 37), 45, 46, 47, *range(50, 59)])
 _NOT_OF_A_DATE = re.compile(r'"[^"]*"|\[[^\]]*\]|\\.|_.|\*.|General', re.IGNORECASE)
+_OF_A_DATE = re.compile("[ymdhs]|aaa", re.IGNORECASE)
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 _MOST_DIGITS = 21
 
@@ -32,11 +33,11 @@ def is_true(value: str | None) -> bool:
 
 def is_date_format(number: int, code: str) -> bool:
     """Whether the number format *number* (ISO/IEC 29500-1, 18.8.30), or its *code* where it has one, shows a date."""
-    return number in _BUILT_IN_DATES or any(sign in "ymdhs" for sign in _NOT_OF_A_DATE.sub("", code).lower())
+    return number in _BUILT_IN_DATES or _OF_A_DATE.search(_NOT_OF_A_DATE.sub("", code)) is not None
 
 
 def value(kind: str, style: int, raw: str, shared: Shared) -> tuple[str, Oddity | None]:
-    """The text of a cell of the type *kind* (18.18.11).
+    """The text of a cell of the type *kind* (18.18.11) that is not empty.
 
     Raises:
         ValueError, IndexError: *raw* is no value of that type.
@@ -47,7 +48,7 @@ def value(kind: str, style: int, raw: str, shared: Shared) -> tuple[str, Oddity 
         return unescaped(raw), None
     if kind == "b":
         return ("TRUE" if is_true(raw) else "FALSE"), None
-    if kind == "n" and raw:
+    if kind == "n":
         return _number(raw, shared.epoch if style in shared.dates else None)
     return raw, (Oddity.DATE if kind == "d" else None)
 
