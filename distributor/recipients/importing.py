@@ -151,7 +151,7 @@ class _Taking:
         if address_key(row.email) != entry.key:
             given["email"] = row.email
         was = entry.fields.get("disabled")
-        changes = {name: value for name, value in given.items() if (value or None) != entry.fields.get(name)}
+        changes = {name: value for name, value in given.items() if not _says(entry, name, value)}
         if changes:
             self.draft.put(entry, changes)
         now = entry.fields.get("disabled")
@@ -292,6 +292,12 @@ def _matched(
         if found is not None:
             left.remove(found)
         yield row, found
+
+
+def _says(entry: Entry, name: str, value: str | None) -> bool:
+    """Whether a contact says so already; spaces around a note do not come back from a spreadsheet."""
+    old, new = entry.fields.get(name, ""), value or ""
+    return old.strip() == new.strip() if name == "note" else old == new
 
 
 def _is_same(entry: Entry, row: SheetRow) -> bool:

@@ -231,7 +231,7 @@ def _explain(row: Row, line: int, faults: Faults) -> None:
             faults.add("bad-text", line, _("column {name}: {why}").format(name=column, why=why))
         elif value and field == "email" and (why := why_not_address(value)):
             bad_address(value, why, line, faults)
-        elif field == "disabled" and not is_reason(value):
+        elif value and field == "disabled" and not is_reason(value):
             not_a_reason(value, line, faults)
 
 
