@@ -1,7 +1,7 @@
 """An issue's account, as people read it and as JSON; for `report` and at the end of `send`, `resume` and `resend`."""
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
@@ -15,11 +15,11 @@ from distributor.delivery.model.records import IssueRecord, IssueState
 from distributor.delivery.model.states import REFUSED, State
 from distributor.distribution.flows import Hindered
 from distributor.i18n import _, ngettext, sentences
-from distributor.report.account import WORST_FIRST, Account, Numbers
-from distributor.report.durations import duration
+from distributor.report import summary
+from distributor.report.account import Account
 from distributor.report.reasons import explain_omitted, explain_state
 from distributor.report.standing import Standing, standing
-from distributor.report.tables import account_json, one_line
+from distributor.report.tables import account_json
 from distributor.settings import Settings
 
 ALL_SENT = 0
@@ -27,7 +27,6 @@ NEEDS_DECISION = 1
 STILL_WAITING = 4
 LIST_MOST = 200
 _HASH_SHOWN = 12
-_STATES_SHOWN = (State.SENT, State.DELIVERED, *WORST_FIRST)
 _WAITING = (Standing.SENDING, Standing.WAITING)
 
 
@@ -85,18 +84,15 @@ def show_summary(account: Account, settings: Settings, console: Console) -> None
 
 
 def _show_issue(issue: IssueRecord, settings: Settings, console: Console) -> None:
-    title = [f"《{issue.masthead}》"]
-    title += [f"第{issue.number}期"] if issue.number is not None else []
-    title += [f"总第{issue.total_number}期"] if issue.total_number is not None else []
-    console.print(*title, f"({issue.ref})", style="bold")
+    console.print(summary.title(issue), style="bold")
     opened = _("Opened {time} by {who} on {host}, from {sender}")
     when = output.local(issue.opened_at, settings)
     console.print(opened.format(time=when, who=issue.opened_by, host=issue.host, sender=issue.sender), soft_wrap=True)
     console.print(_made_from(issue), soft_wrap=True)
     if issue.again_reason:
         console.print(_("Sent again: {reason}").format(reason=issue.again_reason), soft_wrap=True)
-    if issue.state is not IssueState.OPEN:
-        console.print(_state_of(issue), style="yellow", soft_wrap=True)
+    if state := summary.state_of(issue):
+        console.print(state, style="yellow", soft_wrap=True)
 
 
 def _made_from(issue: IssueRecord) -> str:
@@ -107,72 +103,38 @@ def _made_from(issue: IssueRecord) -> str:
     return text.format(file=issue.file, content=content, list=roster, templates=templates)
 
 
-def _state_of(issue: IssueRecord) -> str:
-    text = _("PAUSED by {who}: {reason}") if issue.state is IssueState.PAUSED else _("CANCELLED by {who}: {reason}")
-    return text.format(who=issue.state_by, reason=one_line(issue.state_reason or "") or _("no reason given"))
-
-
 def _letters(account: Account) -> Table:
     """A row a group. The states that occur stand side by side and add up to the letters."""
-    headings = ("", _("units"), _("contacts"), _("letters"))
-    rows = [(name, numbers, account.disabled(name)) for name, numbers in _rows(account)]
-    table = _table(*headings, "", *_words(account.totals.letters), _("(disabled)"))
-    for name, numbers, disabled in rows:
-        facts = (numbers.units, numbers.contacts_total, numbers.total)
-        states = _counts(numbers.letters, account.totals.letters)
-        table.add_row(name or _("all"), *map(str, facts), "=", *states, f"({disabled})" if disabled else "")
+    headings, *rows = summary.letters(account, state_word)
+    table = _table("", *headings[1:4], "", *headings[4:])
+    for row in rows:
+        group, *numbers, disabled = map(str, row)
+        table.add_row(group, *numbers[:3], "=", *numbers[3:], f"({disabled})" if disabled != "0" else "")
     return table
 
 
 def _contacts(account: Account) -> Table:
     """The same by contact, each in the state of its letter: they are more than the letters where they share one."""
-    table = _table("", _("contacts"), "", *_words(account.totals.contacts))
-    for name, numbers in _rows(account):
-        states = _counts(numbers.contacts, account.totals.contacts)
-        table.add_row(name or _("all"), str(numbers.contacts_total), "=", *states)
+    headings, *rows = summary.contacts(account, state_word)
+    table = _table("", headings[1], "", *headings[2:])
+    for row in rows:
+        group, total, *numbers = map(str, row)
+        table.add_row(group, total, "=", *numbers)
     return table
 
 
-def _table(*headings: str) -> Table:
+def _table(*headings: Any) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in headings:
         table.add_column(heading, justify="right" if heading else "left")
     return table
 
 
-def _rows(account: Account) -> Iterator[tuple[str | None, Numbers]]:
-    """Each group's numbers; where there are several, at None those of all together."""
-    yield from account.groups.items()
-    if len(account.groups) > 1:
-        yield None, account.totals
-
-
-def _words(totals: Mapping[State, int]) -> Iterator[str]:
-    return map(state_word, _shown(totals))
-
-
-def _counts(numbers: Mapping[State, int], totals: Mapping[State, int]) -> Iterator[str]:
-    return (str(numbers.get(state, 0)) for state in _shown(totals))
-
-
-def _shown(totals: Mapping[State, int]) -> list[State]:
-    """The states that occur, and the one that all should be in."""
-    return [state for state in _STATES_SHOWN if totals.get(state) or state is State.SENT]
-
-
 def _show_times(account: Account, settings: Settings, console: Console) -> None:
-    if account.times is None:
-        return
-    moments = [moment.astimezone(settings.timezone) for moment in account.times]
-    spans = [duration(moment - account.issue.opened_at) for moment in moments]
-    one_day = moments[0].date() == moments[-1].date()
-    first, *later = (f"{moment:%Y-%m-%d %H:%M:%S}" for moment in moments)
-    times = [first, *(text.partition(" ")[2] if one_day else text for text in later)]
-    first, half, most, last = (
-        _("after {span} ({time})").format(span=span, time=time) for span, time in zip(spans, times, strict=True)
-    )
-    text = _("Sent: the first {first}, half {half}, 95 % {most}, the last {last}")
-    console.print(text.format(first=first, half=half, most=most, last=last), soft_wrap=True)
+    if account.times:
+        first, half, most, last = summary.sent_after(account, settings.timezone)
+        text = _("Sent: the first {first}, half {half}, 95 % {most}, the last {last}")
+        console.print(text.format(first=first, half=half, most=most, last=last), soft_wrap=True)
 
 
 def _show_shared(account: Account, console: Console) -> None:

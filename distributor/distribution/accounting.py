@@ -72,8 +72,8 @@ def _check_units(connection: Connection, issue: IssueRecord, span: Span, wanted:
 
 def _unknown_unit(name: str, known: Collection[str], ref: str) -> Finding:
     message = _("issue {ref} reaches no unit {name}").format(ref=ref, name=name)
-    near = [unit for unit in known if name in unit][:_MOST_NEAR] or nearest(name, known)
-    remedy = _("did you mean {names}?").format(names=" / ".join(sorted(near))) if near else None
+    near = sorted((unit for unit in known if name in unit), key=lambda unit: (len(unit), unit)) or nearest(name, known)
+    remedy = _("did you mean {names}?").format(names=" / ".join(near[:_MOST_NEAR])) if near else None
     return Finding(Severity.ERROR, "unknown-unit", message, remedy=remedy)
 
 
