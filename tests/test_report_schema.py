@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from distributor.delivery.ledger import flows
 from distributor.delivery.ledger.database import Database
 from distributor.delivery.ledger.opening import add_supplement
 from distributor.delivery.ledger.staging import Staging
 from distributor.delivery.model.channel import Phase
+from distributor.delivery.model.flow import FlowKey, FlowKind
 from distributor.delivery.model.states import State
 from tests import ledgers
 from tests.schemas import violations
@@ -40,10 +42,9 @@ def ledger(site: Site) -> Iterator[Database]:
         endings = [State.SENT, *sorted(State, key=lambda state: state is not State.FAILED), State.SENT]
         for identity, state in enumerate(endings, 1):
             settle(database, identity, state)
-        ledgers.execute(
-            database, "INSERT INTO flows (kind, name, blocked_at, reason, reply, relay, since)"
-            " VALUES ('relay', 'relay', 1, 'relay-blocklisted', 'blocked', 'relay.example:25', 1)",
-        )  # fmt: skip
+        site.setting(RELAY="smtp://relay.example:25", FROM="office@sender.example")
+        said = {"reason": "relay-blocklisted", "reply": "blocked", "relay": "relay.example:25"}
+        assert flows.block(database, FlowKey(FlowKind.RELAY, "relay"), actor=ledgers.WORKER, **said)
         yield database
 
 
