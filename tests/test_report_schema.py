@@ -30,7 +30,7 @@ def schema(site: Site) -> Any:
 
 @pytest.fixture
 def ledger(site: Site) -> Iterator[Database]:
-    """A letter in every state, one that was replaced, one for two units, all kinds of omissions, a blocked relay."""
+    """A letter in every state, one that was replaced, one for two units, all kinds of omissions, a relay left alone."""
     people = [ledgers.candidate(number, role="收文") for number in range(1, len(State) + 2)]
     people += [ledgers.candidate(50, email="office1@example.org"), ledgers.candidate(51, disabled="停用")]
     with ledgers.opened(f"sqlite:///{site.folder / 'distributor.sqlite3'}") as database:
@@ -43,8 +43,8 @@ def ledger(site: Site) -> Iterator[Database]:
         for identity, state in enumerate(endings, 1):
             settle(database, identity, state)
         site.setting(RELAY="smtp://relay.example:25", FROM="office@sender.example")
-        said = {"reason": "relay-blocklisted", "reply": "blocked", "relay": "relay.example:25"}
-        assert flows.block(database, FlowKey(FlowKind.RELAY, "relay"), actor=ledgers.WORKER, **said)
+        said = {"reason": "rate-limited", "reply": "450 too many", "relay": "relay.example:25"}
+        flows.slow(database, FlowKey(FlowKind.RELAY, "relay"), first=600, most=3600, **said)
         yield database
 
 
