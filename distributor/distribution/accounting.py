@@ -33,7 +33,7 @@ Units = tuple[int, int]
 def account_of(site: Site, issue: IssueRecord) -> Account:
     """What became of *issue*."""
     with site.ledger.read() as connection:
-        return _account(connection, issue, span_of(connection, issue.id))
+        return account_in(connection, issue, span_of(connection, issue.id))
 
 
 @contextlib.contextmanager
@@ -41,10 +41,11 @@ def account_and_deliveries(site: Site, issue: IssueRecord) -> Iterator[tuple[Acc
     """What became of *issue*, and every delivery, streamed inside the block: what is summed up is what is listed."""
     with site.ledger.read() as connection:
         span = span_of(connection, issue.id)
-        yield _account(connection, issue, span), queries.all_deliveries(connection, span)
+        yield account_in(connection, issue, span), queries.all_deliveries(connection, span)
 
 
-def _account(connection: Connection, issue: IssueRecord, span: Span) -> Account:
+def account_in(connection: Connection, issue: IssueRecord, span: Span) -> Account:
+    """What became of *issue*, in the state of the ledger that *connection* sees; *span* is its own."""
     counts = counts_of(connection, issue.id)
     shared = counting.shared(connection, span, SHARED_SHOWN)
     groups = _numbers(counts, shared.others, counting.units(connection, span, counts.groups))
