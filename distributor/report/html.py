@@ -6,7 +6,7 @@ The page is written piece by piece, so that it costs no memory to list everybody
 import base64
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -75,6 +75,7 @@ def page(
     return stream
 
 
+@cache
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("distributor.report", "page"),
