@@ -32,7 +32,9 @@ OMITTED = [
 ]
 
 
-def delivery(number: int, state: State = State.SENT, *, unit: str = "", group: str = "送", **said: Any) -> DeliveryRecord:
+def delivery(
+    number: int, state: State = State.SENT, *, unit: str = "", group: str = "送", **said: Any
+) -> DeliveryRecord:
     """Delivery *number*, settled so many seconds after the opening; what is put off is tried again a day later."""
     serves = said.pop("serves", (ServedRecord("有关部门", unit or f"单位{number}", "收文员", None),))
     moment = OPENED + dt.timedelta(seconds=number)
