@@ -156,6 +156,7 @@ def test_paper_has_no_controls_repeats_headings_and_cuts_no_row(chromium: browse
     assert chromium.evaluate(style.format("tr", "breakInside")) == ["avoid"]
     assert chromium.evaluate("document.scrollingElement.scrollWidth") == 718
     assert chromium.evaluate("getComputedStyle(document.querySelector('thead button'), '::after').display") == "none"
+    assert chromium.evaluate(style.format("thead button", "display")) == ["contents"], "a control is not repeated"
 
 
 @pytest.mark.parametrize("width", [375, 1280])
