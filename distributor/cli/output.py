@@ -4,7 +4,7 @@ import datetime as dt
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -93,10 +93,13 @@ def local(moment: dt.datetime, settings: Settings) -> str:
     return moment.astimezone(settings.timezone).strftime("%Y-%m-%d %H:%M")
 
 
-def console(*, stderr: bool = False) -> "Console":
-    """Tables and bars for people; reads no markup into what bulletins and lists say. Wide where it is no terminal."""
+def console(*, stderr: bool = False, file: IO[str] | None = None) -> "Console":
+    """Tables and bars for people; reads no markup into what bulletins and lists say. Wide where it is no terminal.
+
+    On stdout, or on *file*.
+    """
     from rich.console import Console  # noqa: PLC0415  half of the commands need no table
 
-    stream = sys.stderr if stderr else sys.stdout
+    stream = file or (sys.stderr if stderr else sys.stdout)
     width = None if stream.isatty() else _WIDTH_OF_FILES
-    return Console(stderr=stderr, width=width, markup=False, highlight=False, emoji=False, soft_wrap=False)
+    return Console(stderr=stderr, file=file, width=width, markup=False, highlight=False, emoji=False, soft_wrap=False)

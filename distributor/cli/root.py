@@ -1,6 +1,7 @@
 """The `distributor` command itself: global options, and subcommands that are imported only when they are used."""
 
 import shutil
+from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
 
@@ -9,6 +10,9 @@ import click
 from distributor import __version__
 from distributor.cli import streams
 from distributor.i18n import LANGUAGES, _, sentences, writes_without_spaces
+
+ARGUMENTS = "distributor.arguments"
+"""Where a context's `meta` has the command as it was typed, from its name on."""
 
 
 class LazyGroup(click.Group):
@@ -35,7 +39,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        ctx.meta.setdefault("distributor.arguments", list(args))  # as it was typed, for the record
+        ctx.meta.setdefault(ARGUMENTS, list(args))
         name = args[0]
         near = [] if name in self.lazy or name.startswith("-") else get_close_matches(name, self.lazy, n=1)
         if near:
@@ -107,11 +111,18 @@ def distributor(ctx: click.Context, site: str | None, lang: str | None) -> None:
 
 # Their words are their work; the others have done something, whether it can be shown or not.
 _SHOWING = frozenset({"check", "status", "report", "doctor"})
+_SHOWING_LISTS = frozenset({"list", "show", "check", "diff", "history", "who"})
 
 
 @distributor.result_callback()
 @click.pass_context
 def _shown(ctx: click.Context, code: int | None, /, **_options: object) -> int | None:
-    if ctx.invoked_subcommand in _SHOWING and (error := streams.lost()):
+    if _only_shows(ctx.meta[ARGUMENTS]) and (error := streams.lost()):
         raise streams.unwritten(error)
     return code
+
+
+def _only_shows(arguments: Sequence[str]) -> bool:
+    if arguments[0] == "recipients":
+        return len(arguments) > 1 and arguments[1] in _SHOWING_LISTS
+    return arguments[0] in _SHOWING

@@ -155,8 +155,7 @@ def _disabled_before(
         without = wanted.intersection(_keyed(ledger.disabled_in(connection, issue.id, _MOST_OMITTED)))
         others = {key for key, _unit in since.keys() - without}
         for contact in list(ledger.served_at(connection, issue.id, others)):
-            if contact not in without:
-                since.pop(contact, None)
+            since.pop(contact, None)
         for contact in without:
             since.setdefault(contact, Since(issue.opened_at.astimezone(before.tzinfo), issue.ref))
     return {contact: first for contact, first in since.items() if first.at < before}

@@ -5,7 +5,6 @@ import csv
 import io
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import chain
 from typing import IO
 
 HEAD = 64 * 1024
@@ -38,10 +37,14 @@ def _is_utf8(line: bytes) -> bool:
 
 
 def lines_of(stream: IO[bytes], encoding: str) -> Iterator[str]:
-    """Lines of text; what cannot be decoded becomes U+FFFD, which no name and no address may hold."""
-    text = io.TextIOWrapper(stream, encoding, errors="replace", newline="\n")
-    first = text.readline(_LONGEST_LINE).removeprefix("\ufeff")
-    return chain([first] if first else [], iter(partial(text.readline, _LONGEST_LINE), ""))
+    """Lines of text; what cannot be decoded becomes U+FFFD, which no name and no address may hold.
+
+    *stream* is closed after the last one.
+    """
+    with io.TextIOWrapper(stream, encoding, errors="replace", newline="\n") as text:
+        if first := text.readline(_LONGEST_LINE).removeprefix("\ufeff"):
+            yield first
+        yield from iter(partial(text.readline, _LONGEST_LINE), "")
 
 
 def records(lines: Iterator[str], bad: Callable[[int, csv.Error], None], delimiter: str = ",") -> Iterator[Record]:

@@ -13,7 +13,7 @@ from distributor.recipients.edits import GROUP
 from distributor.recipients.loader import load
 from distributor.recipients.model import Contact, Roster, Unit
 from distributor.recipients.sheets import reading, writing
-from distributor.recipients.sheets.model import Sheet, SheetRow
+from distributor.recipients.sheets.model import Findings, Sheet, SheetRow
 from distributor.recipients.yaml_style import Style, block
 
 MOST_IN_LIST = 50_000
@@ -30,7 +30,7 @@ def read(file: Path, *, sheet: str | None = None, unit: str | None = None, hidde
     """
     if file.suffix.lower() not in _LISTS:
         return reading.read(file, sheet=sheet, unit=unit, hidden=hidden)
-    return Sheet(str(file), frozenset(COLUMNS), rows_of(load(file)))
+    return Sheet(str(file), frozenset(COLUMNS), rows_of(load(file)), Findings(str(file)))
 
 
 def write(file: Path, roster: Roster, audience: str | None = None) -> int:

@@ -38,9 +38,14 @@ _LONG = 5  # signs: of shorter words too many are one sign apart by right
 _DIGITS = re.compile(r"[0-9]+")
 
 
+def is_well_known(domain: str) -> bool:
+    """Whether many people have mailboxes there, or it is at least known to be no slip."""
+    return domain in MEANT or domain in REAL
+
+
 def meant(domain: str) -> str | None:
     """The domain that *domain* (in IDNA's ASCII form, lower case) looks like a slip of; None: it looks right."""
-    if domain in MEANT or domain in REAL:
+    if is_well_known(domain):
         return None
     if domain.startswith("vip."):
         found = _slips().get(domain[4:])

@@ -17,7 +17,7 @@ from distributor.recipients.gathering import Gathered, seen_from
 from distributor.recipients.model import Audience, Contact, Roster, Unit
 from distributor.recipients.past import Past, Proposal, Since, proposal
 from distributor.recipients.repeated import Repeated, one_letter, restricted, ways
-from distributor.recipients.slips import Near, alike, domains_alike, meant, numbers
+from distributor.recipients.slips import Near, alike, domains_alike, is_well_known, meant, numbers
 from distributor.recipients.survey import MOST_DOMAINS, Survey, everybody
 
 SHOWN = 20
@@ -332,7 +332,7 @@ def _rare(domains: Counter[str]) -> Iterator[tuple[str, str]]:
     """Domains that hardly anybody has, with one that many have and that is one sign apart."""
     often = Near(domain for domain, count in domains.items() if count >= _OFTEN)
     for domain, count in domains.items():
-        if count <= _RARELY and meant(domain) is None and (other := _first(domain, often.of(domain))):
+        if count <= _RARELY and not is_well_known(domain) and (other := _first(domain, often.of(domain))):
             yield domain, other
 
 

@@ -1,5 +1,6 @@
 """What all commands that change the list have in common: show the difference, ask, write, say what was done."""
 
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import click
 
 from distributor.cli import changes, output
 from distributor.cli.asking import ask
+from distributor.cli.root import ARGUMENTS
 from distributor.distribution import editing
 from distributor.distribution.editing import Act, Edited
 from distributor.distribution.site import open_site
@@ -18,6 +20,7 @@ from distributor.recipients.draft import Draft
 
 _MOST_LINES = 200
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+_BARE = re.compile(r"[\w@%+=:,./-]+")
 _UNSAID = frozenset({"--yes", "--json"})
 
 
@@ -54,9 +57,9 @@ def edit_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _how(ctx: click.Context) -> str:
-    """The command as it was typed, for the record."""
-    words: list[str] = ctx.meta.get("distributor.arguments", [])
-    return shlex.join(word for word in words if word not in _UNSAID)
+    """The command as it was typed, for the record; quotes only where a shell needs them, not around every 局."""
+    words = [word for word in ctx.meta[ARGUMENTS] if word not in _UNSAID]
+    return " ".join(word if _BARE.fullmatch(word) else shlex.quote(word) for word in words)
 
 
 def show_diff(edited: Edited) -> None:

@@ -205,9 +205,9 @@ def unsettled_issues(database: Database) -> list[IssueRecord]:
         return [issue_from(row) for row in connection.execute(query)]
 
 
-def all_deliveries(connection: Connection, span: Span) -> Iterator[DeliveryRecord]:
-    """Every delivery of an issue with all it serves, in the order of opening, streamed."""
-    return _deliveries(connection, span.rows, span.served)
+def all_deliveries(connection: Connection, span: Span, *chosen: sa.ColumnElement[bool]) -> Iterator[DeliveryRecord]:
+    """Every delivery of an issue with all it serves, or those that are *chosen*: in the order of opening, streamed."""
+    return _deliveries(connection, [*span.rows, *chosen], span.served)
 
 
 def these_deliveries(connection: Connection, ids: Collection[int]) -> list[DeliveryRecord]:
@@ -270,10 +270,12 @@ def address_keys(database: Database, issue_id: int) -> list[str]:
 def omissions(connection: Connection, issue_id: int) -> list[OmittedRecord]:
     """Whom the imprint reached and the issue was opened without."""
     query = sa.select(omitted).where(omitted.c.issue_id == issue_id).order_by(omitted.c.id)
-    return [
-        OmittedRecord(row.group_name, row.name, row.unit, row.address, row.why, row.detail)
-        for row in connection.execute(query)
-    ]
+    return [omitted_from(row) for row in connection.execute(query)]
+
+
+def omitted_from(row: Row[Any]) -> OmittedRecord:
+    """A row of the table as a record."""
+    return OmittedRecord(row.group_name, row.name, row.unit, row.address, row.why, row.detail)
 
 
 def frozen_letters(database: Database, issue_id: int) -> list[FrozenLetter]:

@@ -42,12 +42,12 @@ def addresses(cell: str) -> list[Address]:
     """What stands in *cell*, which is trimmed and not empty. What is an address as it stands is taken as it stands."""
     if why_not_address(cell) is None:
         return [Address(cell)]
-    cell = trimmed(_UNSEEN.sub("", cell))
-    text = narrow(cell)
+    seen = trimmed(_UNSEEN.sub("", cell))
+    text = narrow(seen)
     found = list(ADDRESS.finditer(text))
     if not found:
         return [Address(cell, why=why_not_address(text) or _("there is no @ in it"))]
-    words = _words(cell, text, found)
+    words = _words(seen, text, found)
     return [_address(cell, match, *beside) for match, beside in zip(found, words, strict=True)]
 
 
@@ -57,7 +57,7 @@ def _address(cell: str, match: re.Match[str], before: str, after: str) -> Addres
         shown = trimmed(before + match.group() + after)
         return Address(shown, why=_("it is not clear what belongs to the address, and what is a name"))
     name = _name(before) or _name(after)
-    return Address(email, name, why_not_address(email), mended=email != cell[match.start() : match.end()])
+    return Address(email, name, why_not_address(email), mended=email not in cell)
 
 
 def _words(cell: str, text: str, found: list[re.Match[str]]) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ from distributor.recipients.sheets.addressing import ADDRESS, narrow
 from distributor.recipients.sheets.cells import trimmed
 from distributor.recipients.sheets.grid import Grid, Record, letters
 from distributor.recipients.sheets.model import DEFAULT_NAME
+from distributor.recipients.sheets.telling import shown
 
 SEARCHED = 20
 """The header is among the first rows that are not blank, as many as this."""
@@ -83,6 +84,11 @@ class Header:
         """The columns that are read, from left to right."""
         return tuple(sorted(chain.from_iterable(self.columns.values())))
 
+    @property
+    def fields(self) -> frozenset[str]:
+        """What the sheet speaks of. A line of text may name a phone, but says nothing by naming none."""
+        return frozenset(self.columns if self.line else REQUIRED)
+
 
 def find(records: Sequence[Record]) -> Record | None:
     """The row with the most titles among *records*, which are the first ones; it must have one for addresses."""
@@ -143,7 +149,7 @@ def _doubles(field: str, places: list[tuple[int, int]], record: Record, grid: Gr
     titles = _titles(record)
     for rank, column in places:
         if column not in _chosen(field, places):
-            texts = {"column": titles[column], "other": titles[first]}
+            texts = {"column": shown(titles[column]), "other": shown(titles[first])}
             if rank == best:
                 message = _("the columns {other} and {column} mean the same").format(**texts)
                 remedy = _("delete one of them, or its title")
@@ -162,11 +168,13 @@ def _unread(record: Record, grid: Grid, sample: Sequence[Record]) -> Iterator[Fi
             continue
         place = grid.place(record.line, column)
         if any(ADDRESS.search(narrow(row.cells.get(column, ""))) for row in sample):
-            message = _("the column {column} holds addresses and is not read").format(column=title or letters(column))
+            message = _("the column {column} holds addresses and is not read").format(
+                column=shown(title) or letters(column)
+            )
             remedy = _("call it {name} if letters are to go there").format(name=TITLES["email"])
             yield Finding(Severity.WARNING, "unread-addresses", message, place, remedy)
         elif _bare(title) not in _SERIAL:
-            message = _("the column {column} is not read").format(column=title)
+            message = _("the column {column} is not read").format(column=shown(title))
             yield Finding(Severity.NOTE, "unknown-column", message, place, _did_you_mean(title))
 
 

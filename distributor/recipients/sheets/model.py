@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from distributor.errors import Finding, Place, Severity
@@ -36,13 +36,14 @@ class SheetRow(NamedTuple):
 
 
 class Findings:
-    """What is to be said about one file, in the order of its rows.
+    """What is to be said about *file*, in the order of its rows.
 
     error: the row cannot be taken; warning: something was guessed or passed over; note: it was mended. Of each code
     the first MOST_OF_A_KIND are kept and the rest counted, so that memory does not grow with the file.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, file: str) -> None:
+        self.file = file
         self._kept: list[Finding] = []
         self._counts: Counter[tuple[Severity, str]] = Counter()
 
@@ -63,7 +64,7 @@ class Findings:
         for (severity, code), count in self._counts.items():
             if (more := count - MOST_OF_A_KIND) > 0:
                 text = ngettext("and {n} more of the kind {code}", "and {n} more of the kind {code}", more)
-                yield Finding(severity, code, text.format(n=more, code=code))
+                yield Finding(severity, code, text.format(n=more, code=code), Place(self.file))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,4 +80,4 @@ class Sheet:
     file: str
     fields: frozenset[str]
     rows: Iterator[SheetRow]
-    findings: Findings = field(default_factory=Findings)
+    findings: Findings

@@ -114,7 +114,7 @@ class Package:
             text = _("the part {name} of the workbook is larger than {most} MB")
             raise too_large(self.file, text.format(name=info.filename, most=most // 1024**2))
         if info.file_size > max(_FREE_OF_RATIO, MAX_RATIO * info.compress_size):
-            text = _("the part {name} of the workbook is packed more than {most} times denser than it is large")
+            text = _("the part {name} of the workbook unpacks to more than {most} times its size")
             raise too_large(self.file, text.format(name=info.filename, most=MAX_RATIO))
 
     def related(self, part: str) -> dict[str, tuple[str, str]]:

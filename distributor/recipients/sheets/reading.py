@@ -31,10 +31,10 @@ def read(path: Path, *, sheet: str | None = None, unit: str | None = None, hidde
     Raises:
         InputError: the file cannot be read, is of another kind, is not what it claims to be, or has no header row.
     """
-    findings = Findings()
+    findings = Findings(str(path))
     tables = _tables(path, sheet, findings, has_unit=unit is not None)
     readers = [RowReader(grid, header, findings, unit=unit, hidden=hidden) for grid, header in tables]
-    fields = frozenset.intersection(*(frozenset(header.columns) for _grid, header in tables))
+    fields = frozenset.intersection(*(header.fields for _grid, header in tables))
     return Sheet(str(path), fields, _rows(readers), findings)
 
 
@@ -112,4 +112,5 @@ def _not_read(finding: Finding) -> Finding:
     """Why a sheet beside others has no header: a warning if it seems to be a list all the same."""
     severity = Severity.NOTE if finding.code == "no-list" else Severity.WARNING
     message = _("this sheet is not read: {why}").format(why=finding.message)
-    return dataclasses.replace(finding, severity=severity, message=message)
+    remedy = None if severity is Severity.NOTE else finding.remedy
+    return dataclasses.replace(finding, severity=severity, message=message, remedy=remedy)

@@ -59,6 +59,6 @@ class Teller:
 
 
 def shown(text: str) -> str:
-    """*text* as a message quotes it."""
-    line = " ".join(text.split())
+    """*text* as a message quotes it: short, in one line, without signs that steer a terminal."""
+    line = "".join(sign if sign.isprintable() else " " for sign in " ".join(text[: 2 * _LONGEST_SHOWN].split()))
     return line if len(line) <= _LONGEST_SHOWN else f"{line[:_LONGEST_SHOWN]}…"

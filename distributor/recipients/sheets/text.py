@@ -45,7 +45,7 @@ def _insist_on_text(head: bytes, file: str) -> None:
     utf8 = _("save it with the encoding UTF-8")
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise refused(file, "not-utf-8", _("the file is not UTF-8 text but UTF-16"), utf8)
-    if b"\0" in head or _MARKUP.match(head):
+    if (b"\0" in head and not head.startswith(codecs.BOM_UTF8)) or _MARKUP.match(head):
         remedy = _("open it in the program that made it and save it as .xlsx, or as CSV (UTF-8)")
         raise refused(file, "not-a-list", _("this is neither a workbook nor a text file"), remedy)
     if not trimmed(head.decode("utf-8", "replace")):
@@ -95,7 +95,8 @@ def _contact(line: str) -> tuple[str, str, str]:
     text = trimmed(_PHONE.sub(" ", line).replace("\t", "，"))
     address = ADDRESS.search(narrow(text))
     if address is None:
-        return ("", text, "") if re.search("[A-Za-z]", text) else (text, "", "")
+        words = text.split(maxsplit=1)
+        return (words[0] if words[1:] else "", words[-1], "") if re.search("[A-Za-z]", text) else (text, "", "")
     before = text[: address.start()]
     unit = _UNIT.match(before)
     if unit is None or LABEL.match(unit[1]) or not _is_unit(before, unit[2], before[unit.end() :]):

@@ -36,7 +36,7 @@ def is_date_format(number: int, code: str) -> bool:
 
 
 def value(kind: str, style: int, raw: str, shared: Shared) -> tuple[str, Oddity | None]:
-    """The text of a cell of the type *kind* (18.18.11).
+    """The text of a cell of the type *kind* (18.18.11) that is not empty.
 
     Raises:
         ValueError, IndexError: *raw* is no value of that type.
@@ -47,7 +47,7 @@ def value(kind: str, style: int, raw: str, shared: Shared) -> tuple[str, Oddity 
         return unescaped(raw), None
     if kind == "b":
         return ("TRUE" if is_true(raw) else "FALSE"), None
-    if kind == "n" and raw:
+    if kind == "n":
         return _number(raw, shared.epoch if style in shared.dates else None)
     return raw, (Oddity.DATE if kind == "d" else None)
 

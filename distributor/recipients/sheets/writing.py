@@ -2,31 +2,25 @@
 
 import csv
 import os
-import re
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from distributor.i18n import _
 from distributor.recipients.columns import TITLES
 from distributor.recipients.formulas import inert
 from distributor.recipients.sheets.cells import audience_cell
-from distributor.recipients.sheets.grid import letters
 from distributor.recipients.sheets.model import SheetRow
+from distributor.recipients.sheets.newworkbook import write_workbook
 from distributor.recipients.sheets.package import refused
-from distributor.recipients.sheets.telling import shown
-from distributor.recipients.sheets.xmlrows import MAX_ROWS
 from distributor.words import why
 
 _FIELDS = ("audience", "unit", "salutation", "name", "email", "role", "phone", "disabled", "note")
 _WIDTHS = (18, 28, 28, 14, 32, 12, 18, 14, 30)
-_LETTERS = [letters(column) for column in range(len(_FIELDS))]
 _SHEET = "收件人"
-_LONGEST_CELL = 32_767
-# What XML cannot hold or would change, and what reads as if it stood for that (ISO/IEC 29500-1, 22.9.2.19).
-_ESCAPED = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 
 
 def write(path: Path, rows: Iterable[SheetRow]) -> int:
@@ -52,15 +46,25 @@ def _cells(row: SheetRow) -> list[str]:
 
 @contextmanager
 def beside(path: Path) -> Iterator[IO[bytes]]:
-    """A new file that becomes *path* at the end; after an error *path* is as it was."""
+    """A new file that becomes *path* at the end; after an error *path* is as it was.
+
+    What is no file (/dev/stdout, a pipe) gets it at the end; a link stays one.
+    """
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name[:100]}.", delete=False) as stream:
+        if path.exists() and not path.is_file():
+            with path.open("wb") as device, tempfile.TemporaryFile() as stream:
+                yield stream
+                stream.seek(0)
+                shutil.copyfileobj(stream, device)
+            return
+        target = path.resolve()
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{path.name[:100]}.", delete=False) as stream:
             try:
                 yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
-                os.chmod(stream.fileno(), _mode(path))
-                os.replace(stream.name, path)
+                os.chmod(stream.fileno(), _mode(target))
+                os.replace(stream.name, target)
             except BaseException:
                 with suppress(OSError):
                     os.unlink(stream.name)
@@ -102,72 +106,7 @@ class _Encoded:
 
 
 def _write_workbook(stream: IO[bytes], rows: Iterable[list[str]], file: str) -> int:
-    """One sheet of texts: nothing in it is a number, a date or a formula."""
-    from openpyxl import Workbook  # noqa: PLC0415  a quarter of a second, and nothing else wants it
-
-    workbook = Workbook(write_only=True)
-    sheet = workbook.create_sheet(_SHEET)
-    sheet.freeze_panes = "A2"
-    for letter, width in zip(_LETTERS, _WIDTHS, strict=True):
-        sheet.column_dimensions[letter].width = width
-    cells = _TextCells(sheet, file)
-    sheet.append(cells.titles())
-    count = 0
-    for texts in rows:
-        count += 1
-        if count >= MAX_ROWS:
-            message = _("a workbook holds no more than {most} rows").format(most=MAX_ROWS - 1)
-            raise refused(file, "too-many-rows", message, _("write a .csv file"))
-        sheet.append(cells.row(texts))
-    sheet.auto_filter.ref = f"A1:{_LETTERS[-1]}{count + 1}"
-    workbook.save(stream)
-    return count
-
-
-class _TextCells:
-    """Cells of *sheet* typed and shown as text. They are the same in each row, since they are written at once."""
-
-    def __init__(self, sheet: Any, file: str) -> None:
-        self._file = file
-        self._plain = [_text_cell(sheet) for _field in _FIELDS]
-        self._quoted = [_text_cell(sheet, quoted=True) for _field in _FIELDS]
-        self._titles = [_text_cell(sheet) for _field in _FIELDS]
-
-    def titles(self) -> list[Any]:
-        """The header."""
-        from openpyxl.styles import Font  # noqa: PLC0415
-
-        for cell, field in zip(self._titles, _FIELDS, strict=True):
-            cell.value, cell.font = TITLES[field], Font(bold=True)
-        return self._titles
-
-    def row(self, texts: list[str]) -> list[Any]:
-        """A row; what begins like a formula is marked as text, so that it is none even after it was edited."""
-        return [self._cell(place, text) if text else None for place, text in enumerate(texts)]
-
-    def _cell(self, place: int, text: str) -> Any:
-        safe = inert(text)
-        cell = (self._plain if safe == text else self._quoted)[place]
-        # The mark serves as the apostrophe, but where reading would take one off, or see an error, there has to be one.
-        written = _ESCAPED.sub(_escape, safe if text[0] in "'#" else text)
-        if len(written) > _LONGEST_CELL:
-            message = _("the text {text} is too long for the cell of a workbook").format(text=shown(text))
-            raise refused(self._file, "too-long", message, _("write a .csv file"))
-        cell.value, cell.data_type = written, "s"
-        return cell
-
-
-def _text_cell(sheet: Any, *, quoted: bool = False) -> Any:
-    from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415
-
-    cell = WriteOnlyCell(sheet)
-    cell.number_format = "@"
-    cell.quotePrefix = quoted
-    return cell
-
-
-def _escape(match: re.Match[str]) -> str:
-    return f"_x{ord(match[0]):04X}_"
+    return write_workbook(stream, _SHEET, [TITLES[field] for field in _FIELDS], _WIDTHS, rows, file)
 
 
 _WRITERS: dict[str, Callable[[IO[bytes], Iterable[list[str]], str], int]] = {

@@ -30,15 +30,13 @@ class Rows:
         self._odd: dict[int, Oddity] = {}
         self._cell: dict[str, str] = {}
         self._column = -1
-        self._formula = self._value = False
+        self._formula = False
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         """An element begins."""
         self._texts.start(tag)
         if tag == "c":
             self._begin_cell(attributes)
-        elif tag in {"v", "is"}:
-            self._value = True
         elif tag == "row":
             self._begin_row(attributes)
         elif tag == "f":
@@ -68,15 +66,16 @@ class Rows:
         self._cell = attributes
         reference = attributes.get("r")
         self._column = column_of(reference.rstrip("0123456789")) if reference else self._column + 1
-        self._formula = self._value = False
+        self._formula = False
         self._texts.take()
 
     def _end_cell(self) -> None:
         kind, style = self._cell.get("t", "n"), int(self._cell.get("s", 0))
-        if self._value:
-            text, odd = value(kind, style, self._texts.take(), self._shared)
-        else:
-            text, odd = "", Oddity.NO_VALUE if self._formula else None
+        raw = self._texts.take()
+        if raw:
+            text, odd = value(kind, style, raw, self._shared)
+        else:  # an empty text is a value: of a formula such as =IF(A1="","",…), and has its type
+            text, odd = "", Oddity.NO_VALUE if self._formula and kind == "n" else None
         if text:
             self._cells[self._column] = text
         if odd is not None:
