@@ -1,14 +1,12 @@
 """`distributor report`: who has an issue, who has not, why, and what next."""
 
-import contextlib
 import datetime as dt
 import io
 import pkgutil
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import click
 
@@ -146,26 +144,12 @@ def _show(told: Told, out: str | None) -> None:
     if out in {None, "-"}:
         reporting.show(told, output.console())
         return
-    with _stream(out) as stream:
+    with output.into(out) as stream:
         text = io.TextIOWrapper(stream, "utf-8", "replace")
         reporting.show(told, output.console(file=text))
         text.detach()  # the stream is not ours to close
 
 
 def _write(told: Told, form: str, out: str | None) -> None:
-    with _stream(out) as stream:
+    with output.into(out) as stream:
         reporting.FORMATS[form](told, stream)
-
-
-@contextlib.contextmanager
-def _stream(out: str | None) -> Iterator[IO[bytes]]:
-    """The file *out*, which is there at the end in full or as it was; None or ``-``: stdout."""
-    if out in {None, "-"}:
-        with click.open_file("-", "wb") as stdout:
-            yield stdout
-        return
-    from distributor.recipients.sheets.writing import beside  # noqa: PLC0415  only what is written needs it
-
-    with beside(Path(str(out))) as stream:
-        yield stream
-    output.say(_("Written: {file}").format(file=out))
