@@ -1,23 +1,20 @@
 """The account of a period as Markdown, to be put into a circular (通报)."""
 
 import datetime as dt
-import re
 from collections.abc import Iterator, Sequence
 
 from distributor.i18n import _, sentences
 from distributor.report.across import PeriodAccount, UnitTally, is_by_month
 from distributor.report.across_tables import Row, Sheet, Sheets
 from distributor.report.across_words import summary, why_nothing
-
-# What starts or ends anything in a line (GFM); any punctuation may be escaped.
-_SIGNS = re.compile(r"[\\`*_\[\]<>|~&!#]")
+from distributor.report.markdown import escaped
 
 
 def markdown(account: PeriodAccount, units: Sequence[UnitTally], zone: dt.tzinfo) -> Iterator[str]:
     """The page in pieces: what there is to say of the issues, of *units* in their order, and of failing addresses."""
     sheets = Sheets(account, zone)
-    yield f"# {_('Distribution of bulletins, {period}').format(period=account.period.title)}\n\n"
-    yield f"{_plain(sentences(*summary(account)))}\n"
+    title = _("Distribution of bulletins, {period}").format(period=account.period.title)
+    yield f"# {title}\n\n{escaped(sentences(*summary(account)))}\n"
     if account.issues:
         yield from _section(_("Issues"), sheets.issues())
     if account.cancelled:
@@ -27,25 +24,25 @@ def markdown(account: PeriodAccount, units: Sequence[UnitTally], zone: dt.tzinfo
     if units:
         yield from _section(_("Units"), sheets.units(units))
     if account.nothing:
-        yield f"\n## {_('Units that got nothing')}\n\n"
+        yield _heading(_("Units that got nothing"))
+        name_and_why = _("{name}: {text}")
         for each in account.nothing:
-            yield f"- {_plain(_('{name}: {text}').format(name=each.unit, text=why_nothing(each)))}\n"
+            yield f"- {escaped(name_and_why.format(name=each.unit, text=why_nothing(each)))}\n"
     if account.failing:
         yield from _section(_("Addresses that failed repeatedly"), sheets.failing())
 
 
 def _section(title: str, sheet: Sheet) -> Iterator[str]:
     numbers = len(sheet.heading) - sheet.texts
-    yield f"\n## {title}\n\n"
+    yield _heading(title)
     yield _line(sheet.heading)
     yield f"| {' | '.join(['---'] * sheet.texts + ['--:'] * numbers)} |\n"
     yield from map(_line, sheet.rows)
 
 
+def _heading(title: str) -> str:
+    return f"\n## {title}\n\n"
+
+
 def _line(cells: Row) -> str:
-    return f"| {' | '.join(map(_plain, cells))} |\n"
-
-
-def _plain(text: str) -> str:
-    """*text* on one line, as Markdown that shows just that."""
-    return _SIGNS.sub(r"\\\g<0>", " ".join(text.split()))
+    return f"| {' | '.join(map(escaped, cells))} |\n"
