@@ -143,8 +143,8 @@ class PeriodAccount:
 
     @property
     def nothing(self) -> list[UnitTally]:
-        """The units to which nothing was sent at all, though some issue was meant for them."""
-        return [each for each in self.units or () if not each.tally.sent]
+        """The units to which nothing was sent at all, though some issue was meant for them; the worst first."""
+        return worst_first(each for each in self.units or () if not each.tally.sent)
 
 
 def worst_first(units: Iterable[UnitTally]) -> list[UnitTally]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from distributor.delivery.model.records import IssueRecord
+from distributor.delivery.model.records import IssueRecord, IssueState
 from distributor.i18n import _
 from distributor.report.across import Failing, IssueTally, PeriodAccount, Tally, UnitTally, total, trend
 from distributor.report.across_words import headings, last_answer, why_failing
@@ -120,7 +120,8 @@ class Sheets:
 
     def _texts(self, issue: IssueRecord, names: Iterable[str]) -> Iterator[str]:
         opened = issue.opened_at.astimezone(self.zone).strftime("%Y-%m-%d %H:%M")
-        texts = {"ref": issue.ref, "masthead": issue.masthead, "opened": opened, "state": issue.state.value}
+        states = {IssueState.OPEN: _("open"), IssueState.PAUSED: _("paused"), IssueState.CANCELLED: _("cancelled")}
+        texts = {"ref": issue.ref, "masthead": issue.masthead, "opened": opened, "state": states[issue.state]}
         return map(texts.__getitem__, names)
 
     def units(self, units: Iterable[UnitTally]) -> Sheet:
