@@ -22,6 +22,7 @@ OMITTED = [
     OmittedRecord("送", "收文", "甲", "a1@example.org", "disabled", "停用"),
     OmittedRecord("送", "值班室", "丁", "duty@example.org", "disabled", "停用"),
     OmittedRecord("", "有关单位", None, None, "unresolved", ""),
+    OmittedRecord("发", "待定单位", None, None, "empty", ""),
 ]
 drafts = st.lists(
     st.tuples(

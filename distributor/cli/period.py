@@ -153,7 +153,7 @@ def _show_sheet(sheet: Sheet, console: Console) -> None:
         console.print(*filter(None, row[: sheet.texts]))
         numbers = list(zip(sheet.heading, row, strict=True))[sheet.texts :]
         told = _("; ").join(said(heading, cell) for heading, cell in numbers if cell not in {"", "0"})
-        console.print(Padding(told, (0, 0, 0, 4)))
+        console.print(Padding(told, (0, 0, 0, 4), expand=False))
 
 
 def _show_trend(told: _Told, console: Console) -> None:
@@ -172,7 +172,7 @@ def _show_trend(told: _Told, console: Console) -> None:
     if known := [each for each in times if each is not None]:
         heights = bars(each.total_seconds() if each is not None else None for each in times)
         grid.add_row(_("95 % after"), heights, _least_to_most(duration(min(known)), duration(max(known))))
-    console.print(Padding(grid, (0, 0, 0, 2)))
+    console.print(Padding(grid, (0, 0, 0, 2), expand=False))
 
 
 def _least_to_most(least: str, most: str) -> str:

@@ -54,6 +54,7 @@ def by_unit(connection: Connection, spans: Collection[Span]) -> Iterator[UnitRow
     All between the first and the last of these issues is read, in the order of the ids, as Span.rows has it: by the
     index on issues it would take three times as long.
     """
+    # An issue without deliveries is nowhere.
     if not (taken := [span for span in spans if span.first <= span.last]):
         return
     first, last = min(span.first for span in taken), max(span.last for span in taken)
