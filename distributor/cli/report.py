@@ -1,14 +1,12 @@
 """`distributor report`: who has an issue, who has not, why, and what next."""
 
-import contextlib
 import datetime as dt
 import io
 import pkgutil
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import click
 
@@ -33,7 +31,10 @@ _SUFFIXES = {".txt": _TABLE} | {f".{name}": name for name in reporting.FORMATS}
 class Wish:
     """What the command line asks for; see the options' help."""
 
-    issue: str
+    issue: str | None
+    period: str | None
+    with_units: bool
+    sort: str | None
     format: str | None
     as_json: bool
     out: str | None
@@ -66,8 +67,26 @@ def _print_schema(ctx: click.Context, _parameter: click.Parameter, wanted: bool)
         "Exit code 0: all sent; 1: some were not sent, a name was left out, or your decision is needed; 4: some are "
         "still waiting."
     )
+    + "\n\n"
+    + _(
+        "--period in place of ISSUE adds up all issues that were opened in it, as table, json, csv or md, and the exit "
+        "code is 0. --format json gives distributor.period/1: period, issues, cancelled (these count in nothing else), "
+        "totals, trend, failing_total and failing (addresses that failed in several issues, the first thousand); with "
+        "--units also nothing and units. Numbers: letters = sent + replaced + failed + bounced + uncertain + waiting + "
+        "withheld, missed = letters - sent - replaced; contacts (served by the letters), contacts_sent, disabled, "
+        "left_out; seconds_to_half, seconds_to_most (95 %) from the opening of the issue, of those sent."
+    )
 )
-@click.argument("issue", metavar="ISSUE")
+@click.argument("issue", metavar="[ISSUE]", required=False)
+@click.option(
+    "--period",
+    metavar="PERIOD",
+    help=_("all issues of 2019, 2019-Q3, 2019-07, 2019-07-01..2019-08-15, last-month, this-year … in place of ISSUE"),
+)
+@click.option("--units", "with_units", is_flag=True, help=_("with --period: each unit too"))
+@click.option(
+    "--sort", type=click.Choice(["worst", "name"]), help=_("with --units: their order (default: the worst first)")
+)
 @click.option(
     "--format",
     type=click.Choice([_TABLE, *reporting.FORMATS]),
@@ -96,6 +115,10 @@ def _print_schema(ctx: click.Context, _parameter: click.Parameter, wanted: bool)
 def report(site_name: str | None, /, **options: Any) -> int:
     wish = Wish(**options)
     form = _format(wish)
+    if wish.issue is None or wish.period is not None:
+        return _across(site_name, wish, form)
+    if wish.with_units or wish.sort:
+        raise click.UsageError(_("--units and --sort need --period"))
     with open_site(site_name) as site:
         found = find_issue(site, wish.issue)
         now = dt.datetime.now(dt.UTC)
@@ -108,6 +131,19 @@ def report(site_name: str | None, /, **options: Any) -> int:
             else:
                 _write(told, form, wish.out)
             return accounts.outcome(account)
+
+
+def _across(site_name: str | None, wish: Wish, form: str) -> int:
+    if wish.period is None or wish.issue is not None:
+        raise click.UsageError(_("name one ISSUE or one --period"))
+    if wish.listing:
+        raise click.UsageError(_("--all, --unit, --state, --group and --since list contacts of one ISSUE"))
+    if wish.sort and not wish.with_units:
+        raise click.UsageError(_("--sort needs --units"))
+    from distributor.cli.period import period_report  # noqa: PLC0415  issues are asked for more often
+
+    sort = wish.sort or "worst"
+    return period_report(site_name, period=wish.period, units=wish.with_units, fmt=form, out=wish.out, sort=sort)
 
 
 def _format(wish: Wish) -> str:
@@ -146,26 +182,12 @@ def _show(told: Told, out: str | None) -> None:
     if out in {None, "-"}:
         reporting.show(told, output.console())
         return
-    with _stream(out) as stream:
+    with output.into(out) as stream:
         text = io.TextIOWrapper(stream, "utf-8", "replace")
         reporting.show(told, output.console(file=text))
         text.detach()  # the stream is not ours to close
 
 
 def _write(told: Told, form: str, out: str | None) -> None:
-    with _stream(out) as stream:
+    with output.into(out) as stream:
         reporting.FORMATS[form](told, stream)
-
-
-@contextlib.contextmanager
-def _stream(out: str | None) -> Iterator[IO[bytes]]:
-    """The file *out*, which is there at the end in full or as it was; None or ``-``: stdout."""
-    if out in {None, "-"}:
-        with click.open_file("-", "wb") as stdout:
-            yield stdout
-        return
-    from distributor.recipients.sheets.writing import beside  # noqa: PLC0415  only what is written needs it
-
-    with beside(Path(str(out))) as stream:
-        yield stream
-    output.say(_("Written: {file}").format(file=out))
