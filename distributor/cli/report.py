@@ -4,9 +4,9 @@ import datetime as dt
 import io
 import pkgutil
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +20,9 @@ from distributor.distribution import accounting, flows
 from distributor.distribution.site import open_site
 from distributor.i18n import _
 from distributor.recipients.model import GroupName
+
+if TYPE_CHECKING:
+    from distributor.distribution.reporting_html import MailedReport
 
 _TABLE = "table"
 _BINARY = frozenset({"xlsx"})
@@ -38,6 +41,7 @@ class Wish:
     format: str | None
     as_json: bool
     out: str | None
+    mail: str | None
     everybody: bool
     units: tuple[str, ...]
     states: tuple[str, ...]
@@ -45,9 +49,14 @@ class Wish:
     since: str | None
 
     @property
+    def filtered(self) -> bool:
+        """Whether only some contacts are asked for."""
+        return bool(self.units or self.states or self.groups or self.since)
+
+    @property
     def listing(self) -> bool:
         """Whether contacts are asked for, beyond what an account lists by itself."""
-        return bool(self.everybody or self.units or self.states or self.groups or self.since)
+        return self.everybody or self.filtered
 
 
 def _print_schema(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
@@ -61,7 +70,8 @@ def _print_schema(ctx: click.Context, _parameter: click.Parameter, wanted: bool)
         "Say what became of every delivery of ISSUE: the numbers, why some were not sent and what to do, then "
         "everybody who does not have it, by unit, with what the server said.\n\n"
         "--all, --unit and --state list among everybody, --group and --since among those who do not have it; csv and "
-        "xlsx hold everybody. What is listed never changes the numbers.\n\n"
+        "xlsx hold everybody. What is listed never changes the numbers. --format html gives a page of its own, which "
+        "needs no network; whoever reads it sorts and filters it.\n\n"
         "--format json gives distributor.report/1, which --json-schema describes; with --all or a filter also "
         "deliveries and listed.\n\n"
         "Exit code 0: all sent; 1: some were not sent, a name was left out, or your decision is needed; 4: some are "
@@ -94,6 +104,7 @@ def _print_schema(ctx: click.Context, _parameter: click.Parameter, wanted: bool)
 )
 @click.option("--json", "as_json", is_flag=True, help=_("short for --format json; an error is JSON too"))
 @click.option("-o", "--out", metavar="FILE", help=_("the file to write into; one that exists is replaced"))
+@click.option("--mail", metavar="ADDRESS", help=_("send the HTML page to this address, to yourself for example"))
 @click.option("--all", "everybody", is_flag=True, help=_("list everybody, not only those who do not have it"))
 @click.option("--unit", "units", metavar="NAME", multiple=True, help=_("list this unit; may be repeated"))
 @click.option(
@@ -119,6 +130,10 @@ def report(site_name: str | None, /, **options: Any) -> int:
         return _across(site_name, wish, form)
     if wish.with_units or wish.sort:
         raise click.UsageError(_("--units and --sort need --period"))
+    if wish.mail is not None:
+        return _mail(site_name, wish, wish.mail)
+    if form == "html" and wish.filtered:
+        raise click.UsageError(_("the page is filtered by whoever reads it; only --all goes with it"))
     with open_site(site_name) as site:
         found = find_issue(site, wish.issue)
         now = dt.datetime.now(dt.UTC)
@@ -133,11 +148,33 @@ def report(site_name: str | None, /, **options: Any) -> int:
             return accounts.outcome(account)
 
 
+def _mail(site_name: str | None, wish: Wish, address: str) -> int:
+    if wish.listing or wish.format or wish.out:
+        raise click.UsageError(_("--mail sends the HTML page as it is: no other option goes with it"))
+    from distributor.distribution.reporting_html import mail_report  # noqa: PLC0415  seldom asked for
+
+    with open_site(site_name) as site:
+        mailed = mail_report(site, find_issue(site, str(wish.issue)), address)
+    if wish.as_json:
+        outbox = str(mailed.outbox) if mailed.outbox else None
+        output.put_json({"schema": "distributor.report-mail/1", "address": address, **asdict(mailed), "outbox": outbox})
+    output.say(_mailed(mailed, address), colour=None if mailed.sent else "red")
+    return 0 if mailed.sent else 1
+
+
+def _mailed(mailed: "MailedReport", address: str) -> str:
+    if not mailed.sent:
+        return _("The report was not sent to {address}: {reply}").format(address=address, reply=mailed.reply)
+    if mailed.outbox:
+        return _("The report for {address} is kept in {outbox}.").format(address=address, outbox=mailed.outbox)
+    return _("The report was sent to {address}.").format(address=address)
+
+
 def _across(site_name: str | None, wish: Wish, form: str) -> int:
     if wish.period is None or wish.issue is not None:
         raise click.UsageError(_("name one ISSUE or one --period"))
-    if wish.listing:
-        raise click.UsageError(_("--all, --unit, --state, --group and --since list contacts of one ISSUE"))
+    if wish.listing or wish.mail:
+        raise click.UsageError(_("--all, --unit, --state, --group, --since and --mail tell of contacts of one ISSUE"))
     if wish.sort and not wish.with_units:
         raise click.UsageError(_("--sort needs --units"))
     from distributor.cli.period import period_report  # noqa: PLC0415  issues are asked for more often
