@@ -8,13 +8,13 @@ from typing import IO, Any
 
 from distributor.cli import accounts
 from distributor.cli.listing import show_chosen
-from distributor.cli.progress import state_word
 from distributor.delivery.model.records import DeliveryRecord
 from distributor.delivery.model.wanted import Wanted
 from distributor.distribution.flows import Hindered
 from distributor.distribution.site import Site
 from distributor.report import tables
 from distributor.report.account import Account
+from distributor.report.states import state_word
 from distributor.report.summary import Manner
 from distributor.report.tables import Row
 
