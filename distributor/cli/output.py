@@ -118,4 +118,7 @@ def console(*, stderr: bool = False, file: IO[str] | None = None) -> "Console":
 
     stream = file or (sys.stderr if stderr else sys.stdout)
     width = None if stream.isatty() else _WIDTH_OF_FILES
-    return Console(stderr=stderr, file=file, width=width, markup=False, highlight=False, emoji=False, soft_wrap=False)
+    return Console(
+        stderr=stderr, file=file, force_terminal=False if file else None, width=width, markup=False, highlight=False,
+        emoji=False, soft_wrap=False,
+    )  # fmt: skip

@@ -92,7 +92,7 @@ def _print_schema(ctx: click.Context, _parameter: click.Parameter, wanted: bool)
     type=click.Choice([_TABLE, *reporting.FORMATS]),
     help=_("what to write (default: by the ending of -o, else a table for people)"),
 )
-@click.option("--json", "as_json", is_flag=True, help=_("short for --format json"))
+@click.option("--json", "as_json", is_flag=True, help=_("short for --format json; an error is JSON too"))
 @click.option("-o", "--out", metavar="FILE", help=_("the file to write into; one that exists is replaced"))
 @click.option("--all", "everybody", is_flag=True, help=_("list everybody, not only those who do not have it"))
 @click.option("--unit", "units", metavar="NAME", multiple=True, help=_("list this unit; may be repeated"))

@@ -13,9 +13,6 @@ from distributor.report.tables import Row, heading, text_of
 
 # What starts or ends anything in a line (GFM 6; | parts cells, & begins an entity); any punctuation may be escaped.
 _SIGNS = re.compile(r"[\\`*_\[\]<>|~&!#]")
-# Of the rows for spreadsheets, which are too wide for minutes; the codes and the answer, the next three, become one.
-_COLUMNS = (0, 2, 3, 5, 6, 7, 8, 9)
-_ANSWER = slice(10, 13)
 
 
 def markdown(account: Account, contacts: Iterable[Row], manner: Manner, *, lacking: bool) -> Iterator[str]:
@@ -26,17 +23,19 @@ def markdown(account: Account, contacts: Iterable[Row], manner: Manner, *, lacki
     if account.shared_total:
         yield from _section(_("By contact served"), summary.contacts(account, word), zone)
     yield from _section(_("Why, and what to do"), summary.reasons(account, word), zone)
-    listed = ([*(row[column] for column in _COLUMNS), _answer(row)] for row in contacts)
-    columns = [heading()[column] for column in (*_COLUMNS, _ANSWER.stop - 1)]
-    yield from _section(_("Who does not have it") if lacking else _("Contacts"), chain([columns], listed), zone)
+    columns = heading()
+    listed = map(_narrow, chain([[*columns[:10], None, None, *columns[12:]]], contacts))
+    yield from _section(_("Who does not have it") if lacking else _("Contacts"), listed, zone)
     yield f"\n## {escaped(_('The issue'))}\n\n"
     for label, value in summary.facts(account, manner):
         yield f"- {escaped(label)}: {escaped(value)}\n"
 
 
-def _answer(row: Row) -> str:
-    """``550 5.1.1 No such user``."""
-    return " ".join(str(cell) for cell in row[_ANSWER] if cell)
+def _narrow(row: Row) -> Row:
+    """*row* as minutes have room for it; a name of the imprint that reached nobody stands in place of a unit."""
+    group, audience, unit, contact, _role, address, *tried, code, enhanced, answer, why, _step = row
+    said = " ".join(str(cell) for cell in (code, enhanced, answer) if cell)
+    return [group, unit or audience, contact, address, *tried, said, why]
 
 
 def _section(title: str, rows: Iterable[Row], zone: dt.tzinfo) -> Iterator[str]:

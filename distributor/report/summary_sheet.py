@@ -1,6 +1,6 @@
 """The first sheet of an account's workbook: numbers, a chart of them, reasons with next steps, facts."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from distributor.delivery.model.states import State
@@ -9,7 +9,7 @@ from distributor.recipients.formulas import inert
 from distributor.report import summary
 from distributor.report.account import Account
 from distributor.report.summary import Manner
-from distributor.report.tables import Row, one_line
+from distributor.report.tables import Cell, Row, one_line
 
 COLOURS = {
     State.SENT: "A9D18E",
@@ -78,8 +78,12 @@ class _Page:
         self._line += 1
         self.put([title], size=13)
         first = self._line + 1
-        for number, row in enumerate(rows):
-            self.put(row, size=11 if headed and not number else None)
+        listed = list(rows)
+        if headed:
+            heading, example = listed.pop(0), next(iter(listed), ())
+            self.put(heading, size=11, numbers=[place for place, cell in enumerate(example) if _counts(cell)])
+        for row in listed:
+            self.put(row)
         return first
 
     def chart(self, chart: Any) -> None:
@@ -87,20 +91,26 @@ class _Page:
         self._sheet.add_chart(chart, f"A{self._line + 2}")
         self._line += _CHART_ROWS
 
-    def put(self, row: Row, *, size: int | None = None) -> None:
-        """A row; of bold texts if a *size* is given. Texts stay texts, whatever they begin with."""
+    def put(self, row: Row, *, size: int | None = None, numbers: Collection[int] = ()) -> None:
+        """A row; in bold if a *size* is given. Titles of *numbers* stand over them, at the right."""
         from openpyxl.styles import Alignment, Font  # noqa: PLC0415
 
         self._line += 1
-        for column, value in enumerate(row, 1):
-            cell = self._sheet.cell(self._line, column)
-            cell.value = value
+        for place, value in enumerate(row):
+            cell = self._sheet.cell(self._line, place + 1)
             if isinstance(value, str):
+                # A text stays one, whatever it begins with.
                 cell.value, cell.data_type = one_line(value), "s"
                 cell.quotePrefix = inert(value) != value
+                cell.alignment = Alignment("right") if place in numbers else Alignment("left", indent=min(place, 1))
+            else:
+                cell.value = value
             if size:
                 cell.font = Font(name=_FONT, bold=True, size=size)
-                cell.alignment = Alignment(horizontal="right" if column > 1 else "left")
+
+
+def _counts(cell: Cell) -> bool:
+    return isinstance(cell, int)
 
 
 def _states_by_group(sheet: Any, account: Account, first: int) -> Any:
