@@ -80,7 +80,8 @@ class _Page:
         first = self._line + 1
         listed = list(rows)
         if headed:
-            self.put(listed.pop(0), size=11, numbers=[place for place, cell in enumerate(listed[0]) if _counts(cell)])
+            heading, example = listed.pop(0), next(iter(listed), ())
+            self.put(heading, size=11, numbers=[place for place, cell in enumerate(example) if _counts(cell)])
         for row in listed:
             self.put(row)
         return first
@@ -96,12 +97,14 @@ class _Page:
 
         self._line += 1
         for place, value in enumerate(row):
-            cell = self._sheet.cell(self._line, place + 1, value)
+            cell = self._sheet.cell(self._line, place + 1)
             if isinstance(value, str):
                 # A text stays one, whatever it begins with.
                 cell.value, cell.data_type = one_line(value), "s"
                 cell.quotePrefix = inert(value) != value
                 cell.alignment = Alignment("right") if place in numbers else Alignment("left", indent=min(place, 1))
+            else:
+                cell.value = value
             if size:
                 cell.font = Font(name=_FONT, bold=True, size=size)
 
