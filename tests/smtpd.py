@@ -89,6 +89,16 @@ class Message:
         return self.answer.startswith("250")
 
 
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """A line of the relay's log: what it said of *recipient* at *step* of a session (rcpt, data, dot); "": it left."""
+
+    session: int
+    step: str
+    recipient: str
+    answer: str
+
+
 class Server:
     """What both servers share: a thread with a loop, a listener, faults, and the record of what came in."""
 
@@ -97,6 +107,7 @@ class Server:
         self.tls = tls
         self.faults: list[Fault] = []
         self.messages: list[Message] = []
+        self.log: list[Logged] = []  # kept by Smtpd
         self.heard: list[bytes] = []  # by connection, octets as they came (inside TLS: decrypted)
         self.relay: Relay
         self.connections: list[Any] = []
@@ -239,9 +250,16 @@ class _Smtp(SMTP):
     def recipient(self) -> str | None:
         return self.envelope.rcpt_tos[-1] if self.envelope.rcpt_tos else None
 
+    def note(self, step: str, recipient: str, answer: Act) -> None:
+        """Write it into the log; a delay is no answer."""
+        if not isinstance(answer, float):
+            self.server.log.append(Logged(self.index, step, recipient, "" if isinstance(answer, Do) else _text(answer)))
+
     async def scripted(self, step: str, address: str | None = None) -> str | None:
         """The answer that a fault wants given, where it does not end everything."""
         act = self.server.act(step, address)
+        if act is not None and address is not None and step in {"rcpt", "data"}:
+            self.note(step, address, act)
         if act is not None and step == "body":
             while not self._reader._buffer:  # type: ignore[attr-defined]  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
@@ -296,7 +314,9 @@ class _Hooks:
         if answer := await smtp.scripted("rcpt", address):
             return answer
         envelope.rcpt_tos.append(address)
-        return "250 2.1.5 recipient ok"
+        answer = "250 2.1.5 recipient ok"
+        smtp.note("rcpt", address, answer)
+        return answer
 
     async def handle_RSET(self, smtp: _Smtp, _session: Session, _envelope: Envelope) -> str:
         return await smtp.scripted("rset") or "250 2.0.0 forgotten"
@@ -309,6 +329,7 @@ class _Hooks:
         # Recorded before the answer leaves: whoever has heard it may look.
         options = tuple(envelope.mail_options)
         messages.append(Message(envelope.mail_from or "", recipient, envelope.original_content, answer, options))
+        smtp.note("dot", recipient, answer)
         if act is not None:
             await smtp.perform(act)
         return answer
