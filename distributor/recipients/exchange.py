@@ -30,7 +30,7 @@ def read(file: Path, *, sheet: str | None = None, unit: str | None = None, hidde
     """
     if file.suffix.lower() not in _LISTS:
         return reading.read(file, sheet=sheet, unit=unit, hidden=hidden)
-    return Sheet(str(file), frozenset(COLUMNS), rows_of(load(file)), Findings())
+    return Sheet(str(file), frozenset(COLUMNS), rows_of(load(file)), Findings(str(file)))
 
 
 def write(file: Path, roster: Roster, audience: str | None = None) -> int:
