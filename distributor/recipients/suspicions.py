@@ -311,7 +311,7 @@ class _Examiner:
         enabled = [contact for contact in unit.contacts if contact.disabled is None]
         missing = [contact for contact in enabled if contact.role is None]
         if missing:
-            text = _("{n} of {all} contacts of {unit} have no role").format(
+            text = _("no role is given for {n} of the {all} contacts of {unit}").format(
                 n=len(missing), all=len(enabled), unit=unit.name
             )
             self.gathered.add(Severity.NOTE, "no-role", text, Place(unit.place.file, missing[0].line))
