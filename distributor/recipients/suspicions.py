@@ -267,7 +267,7 @@ class _Examiner:
 
     def _failed(self, unit: Unit, contact: Contact, key: str) -> None:
         failure = self.past.failures[key]
-        said = f" ({failure.reply})" if failure.reply else ""
+        said = _(" ({reply})").format(reply=failure.reply) if failure.reply else ""
         message = _("the last letter to {address}, of issue {issue}, did not arrive: {sentence}{said}")
         message = message.format(address=contact.email, issue=failure.issue, sentence=failure.sentence, said=said)
         place = Place(unit.place.file, contact.line)
