@@ -83,7 +83,9 @@ def test_an_account_that_could_not_be_written_is_said_and_the_delivery_was_well(
     assert "Traceback" not in ran.stderr
 
 
-@pytest.mark.parametrize("arguments", [["report", "60"], ["report", "60", "--csv"], ["status"], ["check", "60.txt"]])
+@pytest.mark.parametrize(
+    "arguments", [["report", "60"], ["report", "60", "--format", "csv"], ["status"], ["check", "60.txt"]]
+)
 def test_what_only_shows_has_failed_where_it_cannot_show(site: Site, arguments: list[str]) -> None:
     site.send()
     ran = shell(site, ">/dev/full", *arguments)
@@ -160,7 +162,7 @@ main()
         (["status", ""], 2, "no-issue"),
         (["send", "nosuch.txt"], 2, "unreadable-bulletin"),
         (["send"], 2, "usage"),
-        (["report", "999", "--csv"], 2, "usage"),
+        (["report", "999", "--format", "csv"], 2, "usage"),
         (["sned"], 2, "usage"),
         (["--site", "nowhere", "status"], 3, "no-site"),
     ],
@@ -206,7 +208,7 @@ def test_a_command_that_is_misspelt(site: Site) -> None:
 
 def test_one_form_of_report_at_a_time(site: Site) -> None:
     site.send()
-    ran = site.run("report", "60", "--json", "--csv")
+    ran = site.run("report", "60", "--json", "--format", "csv")
     assert (ran.code, "not both" in ran.err) == (2, True)
 
 
@@ -276,9 +278,9 @@ def test_preview_says_what_comes_next(site: Site, tmp_path: Path) -> None:
 def test_report_says_what_it_has_written(site: Site, tmp_path: Path) -> None:
     site.send()
     out = tmp_path / "account.csv"
-    assert f"Written: {out}" in site.run("report", "60", "--csv", "-o", out).err
+    assert f"Written: {out}" in site.run("report", "60", "--format", "csv", "-o", out).err
     assert out.stat().st_size
-    ran = site.run("report", "60", "--csv", "-o", tmp_path / "none" / "account.csv")
+    ran = site.run("report", "60", "--format", "csv", "-o", tmp_path / "none" / "account.csv")
     assert (ran.code, "the file cannot be written: No such file or directory" in ran.err) == (2, True)
 
 

@@ -6,6 +6,7 @@ import stat
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import openpyxl
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from distributor.errors import InputError
 from distributor.recipients.faults import is_reason, why_not_text
-from distributor.recipients.sheets import newworkbook
+from distributor.recipients.sheets import newworkbook, xmlcells
 from distributor.recipients.sheets.model import SheetRow
 from distributor.recipients.sheets.reading import read
 from distributor.recipients.sheets.writing import write
@@ -216,13 +217,17 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "most", "words"),
-    [("MAX_ROWS", 2, "holds no more than 1 rows"), ("MAX_PART", 500, "too large"), ("_LONGEST_CELL", 5, "too long")],
+    ("module", "name", "most", "words"),
+    [
+        (xmlcells, "MAX_ROWS", 2, "holds no more than 1 rows"),
+        (newworkbook, "MAX_PART", 500, "too large"),
+        (xmlcells, "_LONGEST_CELL", 5, "too long"),
+    ],
 )
 def test_what_a_workbook_cannot_hold_is_sent_to_csv(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, most: int, words: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, most: int, words: str
 ) -> None:
-    monkeypatch.setattr(newworkbook, name, most)
+    monkeypatch.setattr(module, name, most)
     path = tmp_path / "list.xlsx"
     assert words in refused(path, ROW, ROW)
     assert list(tmp_path.iterdir()) == []
@@ -234,3 +239,22 @@ def test_the_parts_of_a_workbook_are_packed(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "list.xlsx") as zipped:
         assert zipped.testzip() is None
         assert {info.compress_type for info in zipped.infolist()} == {zipfile.ZIP_DEFLATED}
+
+
+@kinds
+def test_what_is_no_file_is_written_to_and_not_replaced(tmp_path: Path, name: str) -> None:
+    link = tmp_path / name
+    link.symlink_to("/dev/null")
+    assert write(link, iter([ROW])) == 1
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+    assert sorted(tmp_path.iterdir()) == [link]
+
+
+@kinds
+def test_a_link_stays_one(tmp_path: Path, name: str) -> None:
+    (tmp_path / "real").mkdir()
+    link = tmp_path / name
+    link.symlink_to(Path("real") / name)
+    assert write(link, iter([ROW])) == 1
+    assert link.is_symlink()
+    assert read_all(link)[0]

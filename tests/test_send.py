@@ -247,7 +247,7 @@ def test_two_units_with_one_mailbox_get_one_letter_and_the_account_names_both(si
     assert ran.code == 0
     assert "x@alpha.example.org" in ran.err
     assert len(site.letters()) == 2
-    account = site.run("report", "60", "--csv").out
+    account = site.run("report", "60", "--format", "csv").out
     assert "市甲局" in account
     assert "市乙局" in account
 

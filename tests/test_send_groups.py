@@ -24,7 +24,7 @@ def disable(site: Site, addresses: Iterable[str]) -> None:
 
 def contacts(site: Site) -> list[list[str]]:
     """Group, audience, unit and contact of each row of the spreadsheet."""
-    return [row.split(",")[:4] for row in site.run("report", "60", "--csv").out.splitlines()[1:]]
+    return [row.split(",")[:4] for row in site.run("report", "60", "--format", "csv").out.splitlines()[1:]]
 
 
 # One group after the other
@@ -110,7 +110,7 @@ def test_a_name_that_reaches_nobody_is_warned_of_and_stays_in_the_account(
     report = site.run("report", "60")
     assert report.code == 1
     assert "送  有关部门: No unit of this audience had an enabled contact." in report.out
-    assert "送,有关部门,,,,,reaches nobody" in site.run("report", "60", "--csv").out
+    assert "送,有关部门,,,,,reaches nobody" in site.run("report", "60", "--format", "csv").out
     assert site.run("report", "60", "--json").json["omitted"][-1]["reason"] == "empty"
     assert "ended, not everybody has it" in site.run("status").out
 

@@ -1,31 +1,32 @@
 """An issue's account, as people read it and as JSON; for `report` and at the end of `send`, `resume` and `resend`."""
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
-from itertools import groupby
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from distributor.cli import flows, output
+from distributor.cli.listing import Listing, by_unit, contact_name
 from distributor.cli.output import said
-from distributor.cli.progress import state_word
-from distributor.delivery.model.records import DeliveryRecord, IssueRecord, IssueState, OmittedRecord, ServedRecord
+from distributor.delivery.model.records import IssueRecord, IssueState
 from distributor.delivery.model.states import REFUSED, State
 from distributor.distribution.flows import Hindered
 from distributor.i18n import _, ngettext, sentences
-from distributor.report.account import WORST_FIRST, Account, Numbers
-from distributor.report.reasons import BLOCKING, Explanation, explain, explain_omitted, explain_state
+from distributor.report import summary
+from distributor.report.account import Account
+from distributor.report.reasons import explain_omitted, explain_state
 from distributor.report.standing import Standing, standing
-from distributor.report.tables import account_json, one_line
+from distributor.report.states import state_word
+from distributor.report.tables import account_json
 from distributor.settings import Settings
 
 ALL_SENT = 0
 NEEDS_DECISION = 1
 STILL_WAITING = 4
 LIST_MOST = 200
-_STATES_SHOWN = (State.SENT, State.DELIVERED, *WORST_FIRST)
+_HASH_SHOWN = 12
 _WAITING = (Standing.SENDING, Standing.WAITING)
 
 
@@ -41,7 +42,7 @@ def outcome(account: Account) -> int:
 
 def document(account: Account, hindered: Hindered) -> dict[str, Any]:
     """The JSON of an account, distributor.report/1."""
-    head = {"schema": "distributor.report/1", "issue": output.issue_json(account.issue)}
+    head = {"schema": "distributor.report/1", "issue": _issue_json(account.issue)}
     body = account_json(account) | {"flows": [flows.document(each) for each in hindered.barred]}
     if hindered.barred:
         next_attempt = hindered.outlook.next_attempt
@@ -49,70 +50,91 @@ def document(account: Account, hindered: Hindered) -> dict[str, Any]:
     return head | body | {"outcome": outcome(account)}
 
 
+def _issue_json(issue: IssueRecord) -> dict[str, Any]:
+    """Who it is from, and the hashes (SHA-256, hexadecimal) of all that it was made from."""
+    return output.issue_json(issue) | {
+        "host": issue.host,
+        "sender": issue.sender,
+        "content_sha256": issue.content_sha256,
+        "list_sha256": issue.roster_sha256,
+        "templates_sha256": issue.templates_sha256,
+    }
+
+
 def show(account: Account, hindered: Hindered, settings: Settings, console: Console) -> None:
-    """Who opened it, the numbers, then everybody who does not have it and why, and what is to be done."""
-    _show_issue(account.issue, settings, console)
-    console.print(_numbers(account))
-    _show_times(account, settings, console)
+    """Who opened it, the numbers, why some do not have it and what is to be done, then each of those by unit."""
+    show_summary(account, settings, console)
     _show_shared(account, console)
-    _show_not_sent(account, settings, console)
-    _show_replaced(account, settings, console)
-    _show_omitted(account, console)
+    listing = Listing(account, settings, console)
+    _show_not_sent(account, listing, console)
+    _show_replaced(account, listing, console)
+    _show_omitted(account, listing, console)
     _show_hindered(hindered, settings, console)
     for line in _closing(account):
         console.print(line, style="bold", soft_wrap=True)
 
 
+def show_summary(account: Account, settings: Settings, console: Console) -> None:
+    """Who opened it and what it was made from, the numbers, the times."""
+    _show_issue(account.issue, settings, console)
+    console.print(_letters(account))
+    if account.shared_total:
+        console.print(_contacts(account))
+    _show_times(account, settings, console)
+
+
 def _show_issue(issue: IssueRecord, settings: Settings, console: Console) -> None:
-    title = [f"《{issue.masthead}》"]
-    title += [f"第{issue.number}期"] if issue.number is not None else []
-    title += [f"总第{issue.total_number}期"] if issue.total_number is not None else []
-    console.print(*title, f"({issue.ref})", style="bold")
+    console.print(summary.title(issue), style="bold")
     opened = _("Opened {time} by {who} on {host}, from {sender}")
     when = output.local(issue.opened_at, settings)
     console.print(opened.format(time=when, who=issue.opened_by, host=issue.host, sender=issue.sender), soft_wrap=True)
+    console.print(_made_from(issue), soft_wrap=True)
     if issue.again_reason:
         console.print(_("Sent again: {reason}").format(reason=issue.again_reason), soft_wrap=True)
-    if issue.state is not IssueState.OPEN:
-        console.print(_state_of(issue), style="yellow", soft_wrap=True)
+    if state := summary.state_of(issue):
+        console.print(state, style="yellow", soft_wrap=True)
 
 
-def _state_of(issue: IssueRecord) -> str:
-    text = _("PAUSED by {who}: {reason}") if issue.state is IssueState.PAUSED else _("CANCELLED by {who}: {reason}")
-    return text.format(who=issue.state_by, reason=one_line(issue.state_reason or "") or _("no reason given"))
+def _made_from(issue: IssueRecord) -> str:
+    """The beginnings of the hashes: enough to see whether two issues had the same list; JSON has all of them."""
+    text = _("Made from {file} ({content}), the list {list} and the templates {templates}; SHA-256")
+    hashes = (issue.content_sha256, issue.roster_sha256, issue.templates_sha256)
+    content, roster, templates = (digest[:_HASH_SHOWN] for digest in hashes)
+    return text.format(file=issue.file, content=content, list=roster, templates=templates)
 
 
-def _numbers(account: Account) -> Table:
+def _letters(account: Account) -> Table:
     """A row a group. The states that occur stand side by side and add up to the letters."""
-    shown = [state for state in _STATES_SHOWN if account.totals.letters.get(state) or state is State.SENT]
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    headings = ("", _("units"), _("contacts"), _("letters"), "", *map(state_word, shown), _("(disabled)"))
-    for heading in headings:
-        table.add_column(heading, justify="right" if heading else "left")
-    rows = [(name, numbers, account.disabled(name)) for name, numbers in account.groups.items()]
-    if len(rows) > 1:
-        rows.append((_("all"), account.totals, account.disabled()))
-    for name, numbers, disabled in rows:
-        table.add_row(name, *_cells(numbers, shown), f"({disabled})" if disabled else "")
+    headings, *rows = summary.letters(account, state_word)
+    table = _table("", *headings[1:4], "", *headings[4:])
+    for row in rows:
+        group, *numbers, disabled = map(str, row)
+        table.add_row(group, *numbers[:3], "=", *numbers[3:], f"({disabled})" if disabled != "0" else "")
     return table
 
 
-def _cells(numbers: Numbers, shown: Iterable[State]) -> Iterator[str]:
-    yield from map(str, (numbers.units, numbers.contacts_total, numbers.total))
-    yield "="
-    for state in shown:
-        yield str(numbers.letters.get(state, 0))
+def _contacts(account: Account) -> Table:
+    """The same by contact, each in the state of its letter: they are more than the letters where they share one."""
+    headings, *rows = summary.contacts(account, state_word)
+    table = _table("", headings[1], "", *headings[2:])
+    for row in rows:
+        group, total, *numbers = map(str, row)
+        table.add_row(group, total, "=", *numbers)
+    return table
+
+
+def _table(*headings: Any) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading else "left")
+    return table
 
 
 def _show_times(account: Account, settings: Settings, console: Console) -> None:
-    if account.times is None:
-        return
-    moments = [moment.astimezone(settings.timezone) for moment in account.times]
-    one_day = moments[0].date() == moments[-1].date()
-    first, *later = (f"{moment:%Y-%m-%d %H:%M:%S}" for moment in moments)
-    half, most, last = (text.partition(" ")[2] if one_day else text for text in later)
-    text = _("Sent: the first {first}, half by {half}, 95 % by {most}, the last {last}")
-    console.print(text.format(first=first, half=half, most=most, last=last), soft_wrap=True)
+    if account.times:
+        first, half, most, last = summary.sent_after(account, settings.timezone)
+        text = _("Sent: the first {first}, half {half}, 95 % {most}, the last {last}")
+        console.print(text.format(first=first, half=half, most=most, last=last), soft_wrap=True)
 
 
 def _show_shared(account: Account, console: Console) -> None:
@@ -120,81 +142,48 @@ def _show_shared(account: Account, console: Console) -> None:
         return
     console.print("\n" + _("One letter for several contacts, as they share a mailbox:"))
     for record in account.shared:
-        who = _("; ").join(_contact(served) for served in record.serves)
+        who = _("; ").join(f"{served.unit} {contact_name(served)}" for served in record.serves)
         console.print("  " + said(record.address, who), soft_wrap=True)
     _say_more(account.shared_total - len(account.shared), account.issue.ref, console)
 
 
-def _show_not_sent(account: Account, settings: Settings, console: Console) -> None:
-    """Under each state and reason, once said, those whom it concerns."""
-
-    def heading(record: DeliveryRecord) -> tuple[State, Explanation]:
-        return record.state, explain(record, account.issue.ref)
-
-    listed = account.not_sent[:LIST_MOST]
-    order = {key: position for position, key in enumerate(dict.fromkeys(map(heading, listed)))}
-    for (state, why), records in groupby(sorted(listed, key=lambda each: order[heading(each)]), heading):
-        console.print()
-        console.print(said(state_word(state), why.sentence), style="red", soft_wrap=True)
-        if why.next_step:
-            console.print(f"  → {why.next_step}", soft_wrap=True)
-        for record in records:
-            _show_delivery(record, settings, console)
-    _say_more(account.not_sent_total - len(listed), account.issue.ref, console)
+def _show_not_sent(account: Account, listing: Listing, console: Console) -> None:
+    if account.reasons:
+        console.print("\n" + _("Why, and what to do:"))
+        listing.show_steps(account.reasons.items())
+        console.print("\n" + _("Who does not have it:"))
+        listed = account.not_sent[:LIST_MOST]
+        listing.show(by_unit(listed))
+        _say_more(account.not_sent_total - len(listed), account.issue.ref, console)
 
 
-def _show_replaced(account: Account, settings: Settings, console: Console) -> None:
-    if not account.replaced:
-        return
-    console.print("\n" + _("Failed, and sent since to another address of the same contact:"))
-    for record in account.replaced[:LIST_MOST]:
-        _show_delivery(record, settings, console)
-    _say_more(account.replaced_total - LIST_MOST, account.issue.ref, console)
-
-
-def _show_delivery(record: DeliveryRecord, settings: Settings, console: Console) -> None:
-    parts = [record.address]
-    if record.attempts:
-        parts.append(ngettext("{n} attempt", "{n} attempts", record.attempts).format(n=record.attempts))
-    if record.next_attempt and record.reason not in BLOCKING:
-        parts.append(_("next attempt {time}").format(time=output.local(record.next_attempt, settings)))
-    for served in record.serves:
-        console.print(f"  {record.group}  {_contact(served)}  {'  '.join(parts)}", soft_wrap=True)
-    said = one_line(" ".join(filter(None, (str(record.code or ""), record.enhanced, record.reply))))
-    if said:
-        console.print(f"      {said}", style="dim", soft_wrap=True)
-
-
-def _contact(served: ServedRecord) -> str:
-    name = f"{served.unit} {served.contact}"
-    return _("{name} ({role})").format(name=name, role=served.role) if served.role else name
+def _show_replaced(account: Account, listing: Listing, console: Console) -> None:
+    if account.replaced:
+        console.print("\n" + _("Failed, and sent since to another address of the same contact:"))
+        listing.show(by_unit(account.replaced[:LIST_MOST]))
+        _say_more(account.replaced_total - LIST_MOST, account.issue.ref, console)
 
 
 def _say_more(count: int, ref: str, console: Console) -> None:
     if count > 0:
         text = ngettext(
-            "  … and {n} more; `distributor report {ref} --csv` lists everybody.",
-            "  … and {n} more; `distributor report {ref} --csv` lists everybody.",
+            "  … and {n} more; `distributor report {ref} -o FILE.xlsx` lists everybody.",
+            "  … and {n} more; `distributor report {ref} -o FILE.xlsx` lists everybody.",
             count,
         )
-        console.print(text.format(n=count, ref=ref))
+        console.print(text.format(n=count, ref=ref), soft_wrap=True)
 
 
-def _show_omitted(account: Account, console: Console) -> None:
+def _show_omitted(account: Account, listing: Listing, console: Console) -> None:
     """Whom the imprint reached and nobody wrote to, and why."""
     if not account.omitted:
         return
     console.print("\n" + _("Not written to:"), style="yellow")
-    for record in account.omitted[:LIST_MOST]:
-        console.print("  " + said(_omitted_name(record), explain_omitted(record).sentence), soft_wrap=True)
+    listing.show_omitted(account.omitted[:LIST_MOST])
     _say_more(len(account.omitted) - LIST_MOST, account.issue.ref, console)
     steps = [explain_omitted(record, account.issue.ref).next_step for record in account.omitted]
     for step in dict.fromkeys(steps):
         console.print(f"  → {step}", soft_wrap=True)
-
-
-def _omitted_name(record: OmittedRecord) -> str:
-    return "  ".join(filter(None, (record.group, f"{record.unit or ''} {record.name}".strip(), record.address)))
 
 
 def _show_hindered(hindered: Hindered, settings: Settings, console: Console) -> None:

@@ -1,10 +1,12 @@
 """What the commands say: findings and sentences for people, one JSON document for programs."""
 
+import contextlib
 import datetime as dt
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -93,10 +95,30 @@ def local(moment: dt.datetime, settings: Settings) -> str:
     return moment.astimezone(settings.timezone).strftime("%Y-%m-%d %H:%M")
 
 
-def console(*, stderr: bool = False) -> "Console":
-    """Tables and bars for people; reads no markup into what bulletins and lists say. Wide where it is no terminal."""
+@contextlib.contextmanager
+def into(out: str | None) -> Iterator[IO[bytes]]:
+    """The file *out*, which is there at the end in full or as it was; None or ``-``: stdout."""
+    if out in {None, "-"}:
+        with click.open_file("-", "wb") as stdout:
+            yield stdout
+        return
+    from distributor.recipients.sheets.writing import beside  # noqa: PLC0415  only what is written needs it
+
+    with beside(Path(str(out))) as stream:
+        yield stream
+    say(_("Written: {file}").format(file=out))
+
+
+def console(*, stderr: bool = False, file: IO[str] | None = None) -> "Console":
+    """Tables and bars for people; reads no markup into what bulletins and lists say. Wide where it is no terminal.
+
+    On stdout, or on *file*.
+    """
     from rich.console import Console  # noqa: PLC0415  half of the commands need no table
 
-    stream = sys.stderr if stderr else sys.stdout
+    stream = file or (sys.stderr if stderr else sys.stdout)
     width = None if stream.isatty() else _WIDTH_OF_FILES
-    return Console(stderr=stderr, width=width, markup=False, highlight=False, emoji=False, soft_wrap=False)
+    return Console(
+        stderr=stderr, file=file, force_terminal=False if file else None, width=width, markup=False, highlight=False,
+        emoji=False, soft_wrap=False,
+    )  # fmt: skip

@@ -2,17 +2,21 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from sqlalchemy.engine import Connection
 
+from distributor.delivery.ledger import chosen, gaps, queries
 from distributor.delivery.ledger import counts as counting
-from distributor.delivery.ledger import gaps, queries
 from distributor.delivery.ledger.counts import Counts, Span, counts_of, span_of
 from distributor.delivery.ledger.queries import maybe, moment
 from distributor.delivery.model.records import DeliveryRecord, IssueRecord
 from distributor.delivery.model.states import HAS_IT, State
+from distributor.delivery.model.wanted import EVERYBODY, Wanted
 from distributor.distribution.site import Site
+from distributor.errors import Finding, NotFoundError, Severity
+from distributor.i18n import _
+from distributor.recipients.faults import nearest
 from distributor.report.account import (
     LISTED,
     SHARED_SHOWN,
@@ -28,23 +32,53 @@ from distributor.report.account import (
 from distributor.report.reasons import TOLD_BY_REASON
 
 Units = tuple[int, int]
+_MOST_NEAR = 5
 
 
 def account_of(site: Site, issue: IssueRecord) -> Account:
     """What became of *issue*."""
     with site.ledger.read() as connection:
-        return _account(connection, issue, span_of(connection, issue.id))
+        return account_in(connection, issue, span_of(connection, issue.id))
 
 
 @contextlib.contextmanager
-def account_and_deliveries(site: Site, issue: IssueRecord) -> Iterator[tuple[Account, Iterator[DeliveryRecord]]]:
-    """What became of *issue*, and every delivery, streamed inside the block: what is summed up is what is listed."""
+def account_and_deliveries(
+    site: Site, issue: IssueRecord, wanted: Wanted = EVERYBODY
+) -> Iterator[tuple[Account, Iterator[DeliveryRecord]]]:
+    """What became of *issue*, and every delivery that is *wanted*, streamed inside the block, in the order of opening.
+
+    Both are of one moment: what is summed up is what is listed.
+
+    Raises:
+        NotFoundError: a unit is wanted that the issue does not reach.
+    """
     with site.ledger.read() as connection:
         span = span_of(connection, issue.id)
-        yield _account(connection, issue, span), queries.all_deliveries(connection, span)
+        _check_units(connection, issue, span, wanted)
+        yield account_in(connection, issue, span), _chosen(connection, issue, span, wanted)
 
 
-def _account(connection: Connection, issue: IssueRecord, span: Span) -> Account:
+def _chosen(connection: Connection, issue: IssueRecord, span: Span, wanted: Wanted) -> Iterator[DeliveryRecord]:
+    replaced = gaps.replaced_letters(connection, issue.id) if wanted.lacking else {}
+    found = chosen.chosen_deliveries(connection, span, wanted)
+    return (record for record in found if record.id not in replaced)
+
+
+def _check_units(connection: Connection, issue: IssueRecord, span: Span, wanted: Wanted) -> None:
+    known = chosen.units_of(connection, span) if wanted.units else wanted.units
+    if unknown := sorted(wanted.units - known):
+        raise NotFoundError([_unknown_unit(name, known, issue.ref) for name in unknown])
+
+
+def _unknown_unit(name: str, known: Collection[str], ref: str) -> Finding:
+    message = _("issue {ref} reaches no unit {name}").format(ref=ref, name=name)
+    near = sorted((unit for unit in known if name in unit), key=lambda unit: (len(unit), unit)) or nearest(name, known)
+    remedy = _("did you mean {names}?").format(names=" / ".join(near[:_MOST_NEAR])) if near else None
+    return Finding(Severity.ERROR, "unknown-unit", message, remedy=remedy)
+
+
+def account_in(connection: Connection, issue: IssueRecord, span: Span) -> Account:
+    """What became of *issue*, in the state of the ledger that *connection* sees; *span* is its own."""
     counts = counts_of(connection, issue.id)
     shared = counting.shared(connection, span, SHARED_SHOWN)
     groups = _numbers(counts, shared.others, counting.units(connection, span, counts.groups))

@@ -94,6 +94,12 @@ _STATES: dict[State, Words] = {
 # In the other states a delivery's reason tells why.
 TOLD_BY_REASON = frozenset(State) - _STATES.keys()
 
+
+def telling(record: DeliveryRecord) -> tuple[State, str | None]:
+    """What *record* is counted under, and explained by: its state, and its reason where that tells why."""
+    return record.state, record.reason if record.state in TOLD_BY_REASON else None
+
+
 _OMITTED: dict[str, Words] = {
     "disabled": lambda: (
         _("The list has it as disabled: {detail}"),

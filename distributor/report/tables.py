@@ -1,16 +1,19 @@
-"""An account as data: the JSON document and the spreadsheet, one delivery or contact at a time."""
+"""An account as data: the JSON document, and rows for spreadsheets, one delivery or contact at a time."""
 
 import csv
 import datetime as dt
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache, partial
 from typing import Any
 
-from distributor.delivery.model.records import DeliveryRecord, OmittedRecord, ServedRecord
+from distributor.delivery.model.records import DeliveryRecord, OmittedRecord
 from distributor.delivery.model.states import State
+from distributor.delivery.model.wanted import EVERYBODY, Wanted
 from distributor.i18n import _
+from distributor.recipients.formulas import inert
 from distributor.report.account import Account, Numbers
-from distributor.report.reasons import explain, explain_omitted, explain_state
+from distributor.report.reasons import explain, explain_omitted, explain_state, telling
 
 # JSON
 
@@ -108,32 +111,74 @@ def _iso(moment: dt.datetime | None) -> str | None:
     return moment.isoformat() if moment else None
 
 
-def json_text(document: Mapping[str, Any], **arrays: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """*document* with *arrays* at its end, in pieces: no more than one row of these is in memory."""
+Part = Iterable[Mapping[str, Any]] | Callable[[], Mapping[str, Any]]
+
+
+def json_text(document: Mapping[str, Any], **parts: Part) -> Iterator[str]:
+    """*document* with *parts* at its end, in pieces: arrays, of which no more than one row is in memory.
+
+    A part that is called is an object that is known only after those before it.
+    """
     yield _json(document, indent=2).removesuffix("\n}")
-    for name, rows in arrays.items():
-        yield f',\n  "{name}": ['
-        separator = "\n    "
-        for row in rows:
-            yield separator + _json(row)
-            separator = ",\n    "
-        yield "\n  ]"
+    for name, part in parts.items():
+        yield f',\n  "{name}": '
+        if callable(part):
+            yield _json(part())
+        else:
+            yield from _array(part)
     yield "\n}\n"
+
+
+class Listing:
+    """The JSON of the *deliveries* that are *wanted*, one at a time and once; then it knows how many they were."""
+
+    def __init__(self, deliveries: Iterable[DeliveryRecord], wanted: Wanted, issue: str) -> None:
+        self._deliveries = deliveries
+        self._wanted = wanted
+        self._issue = issue
+        self._letters = self._contacts = 0
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for record in self._deliveries:
+            self._letters += 1
+            self._contacts += len(self._wanted.contacts(record))
+            yield delivery_json(record, self._issue)
+
+    def document(self) -> dict[str, Any]:
+        """What was asked for, and how many letters and contacts that were."""
+        wanted = self._wanted
+        return {
+            "units": sorted(wanted.units),
+            "groups": sorted(wanted.groups),
+            "states": [state.value for state in State if state in wanted.states],
+            "since": _iso(wanted.since.astimezone(dt.UTC) if wanted.since else None),
+            "lacking": wanted.lacking,
+            "letters": self._letters,
+            "contacts": self._contacts,
+        }
+
+
+def _array(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    yield "["
+    separator = "\n    "
+    for row in rows:
+        yield separator + _json(row)
+        separator = ",\n    "
+    yield "\n  ]"
 
 
 def _json(document: Mapping[str, Any], indent: int | None = None) -> str:
     return json.dumps(document, ensure_ascii=False, indent=indent)
 
 
-# Spreadsheet
+# Rows for spreadsheets
 
-Row = list[str]
-# A cell that begins so is run as a formula by Excel or WPS, full-width forms in East Asian settings included.
-_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+Cell = str | int | dt.datetime | None
+Row = Sequence[Cell]
 _BOM = "\ufeff"  # Excel takes a file without it for one in the local encoding
 
 
-def heading() -> Row:
+def heading() -> list[str]:
     """The first row, in the reader's language."""
     return [
         _("group"), _("audience"), _("unit"), _("contact"), _("role"), _("address"), _("state"), _("attempts"),
@@ -142,44 +187,53 @@ def heading() -> Row:
 
 
 def contact_rows(
-    deliveries: Iterable[DeliveryRecord], issue: str, zone: dt.tzinfo, state_word: Callable[[State], str]
+    deliveries: Iterable[DeliveryRecord], issue: str, state_word: Callable[[State], str], wanted: Wanted = EVERYBODY
 ) -> Iterator[Row]:
-    """One row for each contact that a delivery serves; times in *zone*."""
+    """One row for each contact that is *wanted* and served by *deliveries*; times are aware, UTC."""
+    explained = cache(partial(explain_state, issue=issue))
     for record in deliveries:
-        explanation = explain(record, issue)
-        what = [
+        explanation = explained(*telling(record))
+        what: list[Cell] = [
             record.address,
             state_word(record.state),
-            str(record.attempts),
-            _local(record.settled_at, zone),
-            _local(record.next_attempt, zone),
-            str(record.code or ""),
-            record.enhanced or "",
+            record.attempts,
+            record.settled_at,
+            record.next_attempt,
+            record.code,
+            record.enhanced,
             one_line(record.reply or ""),
             explanation.sentence,
             explanation.next_step,
         ]
-        for served in record.serves:
-            yield [record.group, *_who(served), *what]
+        for served in wanted.contacts(record):
+            yield [record.group, served.audience, served.unit, served.contact, served.role, *what]
 
 
 def omitted_rows(omitted: Iterable[OmittedRecord], issue: str) -> Iterator[Row]:
     """One row for each contact or name that was not written to."""
-    words = {"disabled": _("disabled"), "unresolved": _("not in the list"), "empty": _("reaches nobody")}
+    words = omitted_words()
     for record in omitted:
         explanation = explain_omitted(record, issue)
         # A name of the imprint is an audience's; a disabled contact has its unit.
-        who = [record.name, "", ""] if record.unit is None else ["", record.unit, record.name]
-        what = [record.address or "", words[record.why], *[""] * 6, explanation.sentence, explanation.next_step]
-        yield [record.group, *who, "", *what]
+        who = [record.name, None, None] if record.unit is None else [None, record.unit, record.name]
+        what: Row = [record.address, words[record.why], *[None] * 6, explanation.sentence, explanation.next_step]
+        yield [record.group, *who, None, *what]
 
 
-def csv_text(rows: Iterable[Row]) -> Iterator[str]:
-    """*rows* as CSV for spreadsheets (RFC 4180, with a byte order mark): no cell is run as a formula."""
+def omitted_words() -> dict[str, str]:
+    """What stands in place of a state for those who were not written to."""
+    return {"disabled": _("disabled"), "unresolved": _("not in the list"), "empty": _("reaches nobody")}
+
+
+def csv_text(rows: Iterable[Row], zone: dt.tzinfo) -> Iterator[str]:
+    """*rows* as CSV for spreadsheets (RFC 4180, with a byte order mark): no cell is run as a formula.
+
+    Times are in *zone*.
+    """
     writer = csv.writer(_Echo())
     yield _BOM
     for row in rows:
-        yield writer.writerow([_inert(cell) for cell in row])
+        yield writer.writerow([inert(text_of(cell, zone)) for cell in row])
 
 
 class _Echo:
@@ -189,16 +243,11 @@ class _Echo:
         return line
 
 
-def _inert(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
-
-
-def _who(served: ServedRecord) -> Row:
-    return [served.audience, served.unit, served.contact, served.role or ""]
-
-
-def _local(moment: dt.datetime | None, zone: dt.tzinfo) -> str:
-    return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S") if moment else ""
+def text_of(cell: Cell, zone: dt.tzinfo) -> str:
+    """*cell* as people read it; a time in *zone*."""
+    if isinstance(cell, dt.datetime):
+        return cell.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+    return "" if cell is None else str(cell)
 
 
 def one_line(text: str) -> str:

@@ -109,9 +109,19 @@ def _waiting(issue_id: int) -> sa.Select[Any]:
 
 def span_of(connection: Connection, issue_id: int) -> Span:
     """The ids of the issue's deliveries."""
-    first, last = sa.func.min(deliveries.c.id), sa.func.max(deliveries.c.id)
-    query = sa.select(sa.func.coalesce(first, 1), sa.func.coalesce(last, 0)).where(deliveries.c.issue_id == issue_id)
-    return Span(issue_id, *connection.execute(query).one())
+    (span,) = spans_of(connection, [issue_id])
+    return span
+
+
+def spans_of(connection: Connection, issue_ids: Collection[int]) -> list[Span]:
+    """The ids of each issue's deliveries, in the order of *issue_ids*.
+
+    They are grouped for PostgreSQL, which would look for the least id of an issue from the first of the ledger on.
+    """
+    owner, first, last = deliveries.c.issue_id, sa.func.min(deliveries.c.id), sa.func.max(deliveries.c.id)
+    query = sa.select(owner, first, last).where(owner.in_(issue_ids)).group_by(owner)
+    found = {span.issue_id: span for span in (Span(*row) for row in connection.execute(query))}
+    return [found.get(identity, Span(identity, 1, 0)) for identity in issue_ids]
 
 
 def _in(issue_id: int, cell: Cell) -> tuple[sa.ColumnElement[bool], ...]:

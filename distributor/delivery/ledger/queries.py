@@ -205,9 +205,9 @@ def unsettled_issues(database: Database) -> list[IssueRecord]:
         return [issue_from(row) for row in connection.execute(query)]
 
 
-def all_deliveries(connection: Connection, span: Span) -> Iterator[DeliveryRecord]:
-    """Every delivery of an issue with all it serves, in the order of opening, streamed."""
-    return _deliveries(connection, span.rows, span.served)
+def all_deliveries(connection: Connection, span: Span, *chosen: sa.ColumnElement[bool]) -> Iterator[DeliveryRecord]:
+    """Every delivery of an issue with all it serves, or those that are *chosen*: in the order of opening, streamed."""
+    return _deliveries(connection, [*span.rows, *chosen], span.served)
 
 
 def these_deliveries(connection: Connection, ids: Collection[int]) -> list[DeliveryRecord]:

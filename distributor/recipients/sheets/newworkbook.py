@@ -5,22 +5,16 @@ Nothing in it is a number, a date or a formula.
 """
 
 import io
-import re
 from collections.abc import Iterable, Sequence
 from typing import IO
-from xml.sax.saxutils import escape, quoteattr
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+from xml.sax.saxutils import quoteattr
+from zipfile import ZipFile
 
 from distributor.i18n import _
-from distributor.recipients.formulas import inert
 from distributor.recipients.sheets.grid import letters
-from distributor.recipients.sheets.package import MAX_PART, refused
-from distributor.recipients.sheets.telling import shown
-from distributor.recipients.sheets.xmlrows import MAX_ROWS
+from distributor.recipients.sheets.package import MAX_PART
+from distributor.recipients.sheets.xmlcells import TextCells, check_row, part, row, text_cell, too_large
 
-_LONGEST_CELL = 32_767
-# What XML cannot hold or would change, and what reads as if it stood for that (22.9.2.19).
-_ESCAPED = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 _TITLE, _TEXT, _QUOTED = 1, 2, 3  # the formats in _STYLES
 
 _XML = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
@@ -68,20 +62,12 @@ def write_workbook(
     """
     with ZipFile(stream, "w") as zipped:
         for name, content in _PARTS.items():
-            zipped.writestr(_part(name), _XML + content)
+            zipped.writestr(part(name), _XML + content)
         book = f'<sheets><sheet name={quoteattr(sheet)} sheetId="1" r:id="rId1"/></sheets>'
         book = f'<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}">{book}</workbook>'
-        zipped.writestr(_part("xl/workbook.xml"), _XML + book)
-        with zipped.open(_part("xl/worksheets/sheet1.xml"), "w", force_zip64=True) as part:
-            return _Sheet(io.BufferedWriter(part, 1 << 18), file).write(titles, widths, rows)
-
-
-def _part(name: str) -> ZipInfo:
-    """A part of the same date always, so that the same list is the same file."""
-    part = ZipInfo(name)
-    part.compress_type = ZIP_DEFLATED
-    part.external_attr = 0o644 << 16
-    return part
+        zipped.writestr(part("xl/workbook.xml"), _XML + book)
+        with zipped.open(part("xl/worksheets/sheet1.xml"), "w", force_zip64=True) as sheet_part:
+            return _Sheet(io.BufferedWriter(sheet_part, 1 << 18), file).write(titles, widths, rows)
 
 
 class _Sheet:
@@ -90,6 +76,7 @@ class _Sheet:
     def __init__(self, stream: IO[bytes], file: str) -> None:
         self._stream = stream
         self._file = file
+        self._texts = TextCells(file, _TEXT, _QUOTED)
         self._size = 0
 
     def write(self, titles: Sequence[str], widths: Sequence[int], rows: Iterable[Sequence[str]]) -> int:
@@ -102,13 +89,12 @@ class _Sheet:
             f"<cols>{columns}</cols><sheetData>"
         )
         names = [letters(column) for column in range(len(titles))]
-        self._put(_row(1, [_cell(f"{name}1", _TITLE, title) for name, title in zip(names, titles, strict=True)]))
+        self._put(row(1, [text_cell(f"{name}1", _TITLE, title) for name, title in zip(names, titles, strict=True)]))
         line = 1
         for line, texts in enumerate(rows, 2):
-            if line > MAX_ROWS:
-                raise self._too_many(_("a workbook holds no more than {most} rows").format(most=MAX_ROWS - 1))
+            check_row(self._file, line)
             cells = zip(names, texts, strict=True)
-            self._put(_row(line, [self._text(f"{name}{line}", text) for name, text in cells if text]))
+            self._put(row(line, [self._texts.cell(f"{name}{line}", text) for name, text in cells if text]))
         self._put(f'</sheetData><autoFilter ref="A1:{names[-1]}{line}"/></worksheet>')
         self._stream.flush()
         return line - 1
@@ -116,29 +102,4 @@ class _Sheet:
     def _put(self, xml: str) -> None:
         self._size += self._stream.write(xml.encode())
         if self._size > MAX_PART:
-            raise self._too_many(_("the workbook would be too large to be read again"))
-
-    def _too_many(self, message: str) -> Exception:
-        return refused(self._file, "too-large", message, _("write a .csv file"))
-
-    def _text(self, reference: str, text: str) -> str:
-        safe = inert(text)
-        # The format serves as the apostrophe; but where reading would take one off, or see an error, there must be one.
-        written = _ESCAPED.sub(_escape, safe if text[0] in "'#" else text)
-        if len(written) > _LONGEST_CELL:
-            message = _("the text {text} is too long for the cell of a workbook").format(text=shown(text))
-            raise self._too_many(message)
-        return _cell(reference, _TEXT if safe == text else _QUOTED, written)
-
-
-def _row(line: int, cells: list[str]) -> str:
-    return f'<row r="{line}">{"".join(cells)}</row>'
-
-
-def _cell(reference: str, style: int, text: str) -> str:
-    space = "" if text == text.strip() else ' xml:space="preserve"'
-    return f'<c r="{reference}" s="{style}" t="inlineStr"><is><t{space}>{escape(text)}</t></is></c>'
-
-
-def _escape(match: re.Match[str]) -> str:
-    return f"_x{ord(match[0]):04X}_"
+            raise too_large(self._file, _("the workbook would be too large to be read again"))

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -49,15 +50,25 @@ def _cells(row: SheetRow) -> list[str]:
 
 @contextmanager
 def beside(path: Path) -> Iterator[IO[bytes]]:
-    """A new file that becomes *path* at the end; after an error *path* is as it was."""
+    """A new file that becomes *path* at the end; after an error *path* is as it was.
+
+    What is no file (/dev/stdout, a pipe) gets it at the end; a link stays one.
+    """
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name[:100]}.", delete=False) as stream:
+        if path.exists() and not path.is_file():
+            with path.open("wb") as device, tempfile.TemporaryFile() as stream:
+                yield stream
+                stream.seek(0)
+                shutil.copyfileobj(stream, device)
+            return
+        target = path.resolve()
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{path.name[:100]}.", delete=False) as stream:
             try:
                 yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
-                os.chmod(stream.fileno(), _mode(path))
-                os.replace(stream.name, path)
+                os.chmod(stream.fileno(), _mode(target))
+                os.replace(stream.name, target)
             except BaseException:
                 with suppress(OSError):
                     os.unlink(stream.name)
