@@ -117,7 +117,7 @@ EDITS = {
         "市戊局",
         ["市戊局: renamed, it was 市甲局", "市戊局: salutation 市甲局办公室 → 市戊局办公室"],
     ),
-    "an audience for one group": ("市乙局]}", "市乙局], only: 送}", ["有关部门: only for all → 送"]),
+    "an audience for one group": ("市乙局]}", "市乙局], only: 送}", ["有关部门: only for any group → 送"]),
     "an audience added": (
         "audiences:",
         "audiences:\n  市乙局: {units: [市乙局]}",

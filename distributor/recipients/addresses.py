@@ -79,8 +79,24 @@ def _invalid(email: str) -> str | None:
     try:
         validator.validate_email(email, check_deliverability=False)
     except validator.EmailNotValidError as error:
-        return str(error)
+        return _in_words(str(error))
     return None
+
+
+def _in_words(said: str) -> str:
+    """What email-validator says, in the reader's language; what is rare keeps its own words."""
+    words = {
+        "There must be something before the @-sign.": _("there must be something before the @"),
+        "There must be something after the @-sign.": _("there must be something after the @"),
+        "The part after the @-sign is not valid. It should have a period.": _("after the @ there should be a period"),
+        "An email address cannot have two periods in a row.": _("there are two periods in a row"),
+        "An email address cannot start with a period.": _("it starts with a period"),
+        "An email address cannot have a period immediately before the @-sign.": _("there is a period before the @"),
+        "The email address contains invalid characters before the @-sign": _("a sign before the @ cannot stand there"),
+        "The part after the @-sign contains invalid characters": _("a sign after the @ cannot stand there"),
+    }
+    known, colon, signs = said.partition(": ")
+    return f"{words[known]}{colon}{signs.rstrip('.')}" if known in words else said
 
 
 def address_key(email: str) -> str:

@@ -89,7 +89,7 @@ def _field_words() -> dict[str, tuple[str, str]]:
         "salutation": (_("salutation"), _NOTHING),
         "file": (_("file"), "recipients.yaml"),
         "group": (_("letter of"), _NOTHING),
-        "only": (_("only for"), _("all")),
+        "only": (_("only for"), _("any group")),
         # Keys of a group have no other names.
     }
 

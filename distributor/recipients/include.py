@@ -23,7 +23,7 @@ from distributor.errors import Finding, InputError, Place, Severity
 from distributor.i18n import _
 from distributor.recipients.addresses import address_key, why_not_address
 from distributor.recipients.columns import COLUMNS, REQUIRED, TITLES
-from distributor.recipients.delimited import HEAD, Record, encoding_of, lines_of, records
+from distributor.recipients.delimited import HEAD, Record, encoding_of, lines_of, records, why_not_csv
 from distributor.recipients.faults import Faults, is_reason, why_not_text
 from distributor.recipients.fields import bad_address, not_a_reason
 from distributor.recipients.formulas import restored
@@ -158,7 +158,7 @@ def _records(lines: Iterator[str], faults: Faults) -> Iterator[Record]:
 
 def _bad_csv(faults: Faults, line: int, error: csv.Error) -> None:
     remedy = _('close every quote; a quote inside a text is written twice: ""')
-    faults.add("bad-csv", line, _("this row is not CSV: {problem}").format(problem=error), remedy)
+    faults.add("bad-csv", line, _("this row is not CSV: {problem}").format(problem=why_not_csv(error)), remedy)
 
 
 def _check(lines: Iterator[str], faults: Faults) -> int:

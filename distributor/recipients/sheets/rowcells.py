@@ -13,7 +13,7 @@ from distributor.recipients.sheets.header import Header
 from distributor.recipients.sheets.telling import Teller, shown
 
 _NEEDED = frozenset(["unit", "email"])
-_SHORTENED = re.compile(r"[0-9.]+E\+?[0-9]+", re.IGNORECASE)
+_SHORTENED = re.compile(r"[1-9](\.[0-9]+)?E\+[0-9]{2,}", re.IGNORECASE)  # as spreadsheets write it
 
 
 class RowCells:

@@ -100,7 +100,7 @@ class RowReader:
         """A name for each address: the cell's, or each its own of as many; else the words beside the address."""
         column, text = next(row.values("name"), (None, ""))
         if column is None:
-            return [self._name_beside(row, *each) for each in found]
+            return self._names_beside(row, found)
         parts = list(filter(None, map(trimmed, _NAMES.split(text)))) if len(found) > 1 else []
         if parts and len(parts) == len(found):
             return [row.line("name", column, part) for part in parts]
@@ -110,12 +110,14 @@ class RowReader:
                 row.say(Severity.NOTE, "words-left-out", where, message)
         return [row.line("name", column, text)] * len(found)
 
+    def _names_beside(self, row: RowCells, found: Sequence[tuple[int, Address]]) -> list[str]:
+        column = row.column("name")
+        if column is not None and self._header.line and not all(address.name for _column, address in found):
+            message = _("there is no name here: the contact is called {default}").format(default=DEFAULT_NAME)
+            row.say(Severity.NOTE, "no-name", column, message)
+        return [self._name_beside(row, *each) if each[1].name else DEFAULT_NAME for each in found]
+
     def _name_beside(self, row: RowCells, column: int, address: Address) -> str:
-        if not address.name:
-            if (name_column := row.column("name")) is not None and self._header.line:
-                message = _("there is no name here: the contact is called {default}").format(default=DEFAULT_NAME)
-                row.say(Severity.NOTE, "no-name", name_column, message)
-            return DEFAULT_NAME
         if self._header.line:
             message = _("{name} beside the address is read as the contact's name").format(name=shown(address.name))
             row.say(Severity.NOTE, "name-beside", column, message)
