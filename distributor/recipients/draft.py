@@ -155,7 +155,7 @@ class Draft:
         check({name: value for name, value in changes.items() if value})
         old = entry.key
         fields = entry.fields | {name: value for name, value in changes.items() if value}
-        left = [name for name in fields if changes.get(name, fields[name])]
+        left = [name for name in fields if name not in changes or changes[name]]
         kept = {name: fields[name] for name in left}
         entry.fields.clear()
         entry.fields.update(kept)
@@ -204,7 +204,7 @@ class Draft:
         self._by_unit[entry.unit].remove(entry)
 
     def rename_unit(self, entries: Iterable[Entry], new: str) -> None:
-        """Let the rows of a unit in included files say *new*."""
+        """Let the contacts of a unit be those of *new*; rows of included files are to say so."""
         for entry in list(entries):
             self._by_unit[entry.unit].remove(entry)
             entry.unit = new
