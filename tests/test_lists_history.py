@@ -1,6 +1,7 @@
 """Every change of the list is recorded once, with when, by whom and how; and an old ledger learns to."""
 
 import os
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import pytest
 from alembic import command
@@ -18,12 +20,13 @@ from distributor.delivery.ledger import list_state, migrate
 from distributor.delivery.ledger import lists as ledger
 from distributor.delivery.ledger.database import Database
 from distributor.distribution import lists
-from distributor.distribution.site import Site
+from distributor.distribution.site import Site, open_site
 from distributor.errors import InputError
 from distributor.recipients.change_words import words
 from distributor.recipients.facts import facts
 from distributor.recipients.loader import load
 from distributor.recipients.model import GroupName, Roster
+from tests import sites as site_module
 from tests.ledgers import HOUR, PERSON, all_rows, execute, opened
 from tests.sites import list_of
 
@@ -235,6 +238,111 @@ def test_a_long_file_that_says_the_same_over_and_over_is_kept(office: Office) ->
         assert office.kept() == Counter(facts(roster))
     changed = [Counter(line.rpartition(": ")[2] for line in lines) for lines in office.told()[1:]]
     assert changed == [{"added": 10_000}, {"removed": 5_000}]
+
+
+# recipients history
+
+
+def test_the_history_says_when_by_whom_and_from_what_to_what(site: site_module.Site) -> None:
+    site.send()
+    edit(site, "b2@beta", "b3@beta")
+    first, second = site.run("recipients", "history").out.split("· ")
+    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d  by hand; noticed \d{4}-\d\d-\d\d \d\d:\d\d by \S+ on \S+\n", first)
+    assert "    ~ 市乙局 收文2: b2@beta.example.org → b3@beta.example.org\n" in first
+    assert second == "first seen, with 6 contacts\n"
+
+
+def test_a_command_is_named_in_the_history(site: site_module.Site) -> None:
+    site.send()
+    edit(site, "b2@beta", "b3@beta")
+    with open_site(str(site.folder)) as opened_site:
+        lists.notice(opened_site, load(site.folder / "recipients.yaml"), how="recipients set b2", who="wang")
+    assert re.search(r":\d\d  wang on \S+: recipients set b2\n", site.run("recipients", "history").out)
+
+
+def test_the_history_as_json(site: site_module.Site) -> None:
+    site.send()
+    edit(site, "groups:", "# 名单\ngroups:")
+    document = site.run("recipients", "history", "--json").json
+    assert document["schema"] == "distributor.recipients-history/1"
+    assert document["findings"] == []
+    comment, first = document["versions"]
+    assert (comment["how"], comment["total"], comment["changes"]) == (None, 0, [])
+    assert first["changes"] == [
+        {
+            "kind": "list",
+            "action": "first",
+            "unit": None,
+            "name": None,
+            "address": None,
+            "fields": {"contacts": [None, "6"]},
+        }
+    ]
+    assert "(comments, order or layout alone)" in site.run("recipients", "history").out
+
+
+def test_parts_of_the_history(site: site_module.Site) -> None:
+    site.send()
+    for old, new in [("b2@beta", "b3@beta"), ("丙公司", "丙集团"), ("c@gamma", "c2@gamma"), ("d@delta", "d2@delta")]:
+        edit(site, old, new)
+        site.run("recipients", "history")
+    assert len(versions(site)) == 5
+    assert len(versions(site, "--last", "2")) == 2
+    assert [each["changes"][0]["address"] for each in versions(site, "--unit", "丙集团")] == [
+        "c2@gamma.example.com",
+        None,
+    ]
+    assert [each["total"] for each in versions(site, "--address", "B3@beta.example.org")] == [1, 1]
+    assert len(versions(site, "--since", "2020-01-01")) == 5
+    assert versions(site, "--since", "2999-01-01") == []
+    assert site.run("recipients", "history", "--since", "2999-01-01").out == "Nothing has changed.\n"
+
+
+def test_the_former_name_of_a_unit_belongs_to_its_history(site: site_module.Site) -> None:
+    site.send()
+    for old, new in [("c@gamma", "c2@gamma"), ("丙公司", "丙集团"), ("丙集团", "丙总公司")]:
+        edit(site, old, new)
+        site.run("recipients", "history")
+    actions = [change["action"] for each in versions(site, "--unit", "丙总公司") for change in each["changes"]]
+    assert actions == ["renamed", "renamed", "address"]
+
+
+def test_twenty_versions_of_fifty_lines_and_all(site: site_module.Site) -> None:
+    for number in range(22):
+        site.write_list({"有关部门": {f"单位{number}": [f"u{number}-{each}@example.org" for each in range(60)]}})
+        site.run("recipients", "history")
+    out = site.run("recipients", "history").out
+    assert (out.count("by hand"), out.count("+ 单位21 "), out.count("    and 74 more\n")) == (20, 0, 20)
+    everything = site.run("recipients", "history", "--all").out
+    assert (everything.count("by hand"), everything.count("+ 单位21 ")) == (22, 60)
+
+
+def test_a_list_that_cannot_be_read_has_its_history_all_the_same(site: site_module.Site) -> None:
+    site.send()
+    edit(site, "groups:", "groups: [")
+    ran = site.run("recipients", "history", "--json")
+    assert ran.code == 0
+    assert len(ran.json["versions"]) == 1
+    assert {finding["severity"] for finding in ran.json["findings"]} == {"warning"}
+    assert "! " in site.run("recipients", "history").err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--unit", "甲", "--address", "a@example.org"], ["--address", "甲"], ["--since", "昨天"], ["--last", "0"]],
+)
+def test_a_question_that_cannot_be_answered(site: site_module.Site, arguments: list[str]) -> None:
+    assert site.run("recipients", "history", *arguments).code == 2
+
+
+def edit(site: site_module.Site, old: str, new: str) -> None:
+    path = site.folder / "recipients.yaml"
+    path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
+
+
+def versions(site: site_module.Site, *arguments: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = site.run("recipients", "history", "--json", *arguments).json["versions"]
+    return found
 
 
 # An old ledger

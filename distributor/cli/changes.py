@@ -3,14 +3,18 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import click
+
 from distributor.cli import output
+from distributor.delivery.ledger.lists import Recorded, Version
 from distributor.distribution.since import Since
 from distributor.i18n import _
 from distributor.recipients.change_words import words
 from distributor.recipients.changes import Change
+from distributor.settings import Settings
 
 JSON_MOST = 1000
-_MARKS = {"added": "+", "enabled": "+", "removed": "−", "disabled": "−"}
+_MARKS = {"added": "+", "enabled": "+", "removed": "−", "disabled": "−", "first": "·"}
 
 
 def line(change: Change) -> str:
@@ -29,6 +33,29 @@ def lines(told: Iterable[Change], most: int | None) -> Iterator[str]:
     for mark, count in shown.items():
         if most is not None and count > most:
             yield _("{mark} and {n} more").format(mark=mark, n=count - most)
+
+
+def show(recorded: Recorded, settings: Settings) -> None:
+    """When and how a version of the list came about, then its changes."""
+    click.secho(_heading(recorded.version, settings), bold=True)
+    for change in recorded.changes:
+        click.echo(f"    {line(change)}")
+    if more := recorded.total - len(recorded.changes):
+        click.echo("    " + _("and {n} more").format(n=more))
+    if not recorded.total:
+        click.echo("    " + _("(comments, order or layout alone)"))
+
+
+def _heading(version: Version, settings: Settings) -> str:
+    when = output.local(version.at, settings)
+    if version.how is not None:
+        return _("{time}  {who} on {host}: {command}").format(
+            time=when, who=version.who, host=version.host, command=version.how
+        )
+    noticed = output.local(version.noticed_at, settings)
+    return _("{time}  by hand; noticed {noticed} by {who} on {host}").format(
+        time=when, noticed=noticed, who=version.who, host=version.host
+    )
 
 
 def numbers(since: Since) -> str:
@@ -51,6 +78,21 @@ def document(change: Change) -> dict[str, Any]:
     }
 
 
+def version_document(recorded: Recorded) -> dict[str, Any]:
+    """A version of the list as the JSON documents show it; *total* counts its changes, *how* null: by hand."""
+    version = recorded.version
+    return {
+        "at": version.at.isoformat(),
+        "noticed_at": version.noticed_at.isoformat(),
+        "who": version.who,
+        "host": version.host,
+        "how": version.how,
+        "sha256": version.sha256,
+        "total": recorded.total,
+        "changes": [document(change) for change in recorded.changes],
+    }
+
+
 def since_document(since: Since, most: int | None = JSON_MOST) -> dict[str, Any]:
     """What differs since an issue: counts, and the first *most* of the changes."""
     return {
@@ -59,5 +101,5 @@ def since_document(since: Since, most: int | None = JSON_MOST) -> dict[str, Any]
         "gone": since.gone,
         "changed": since.changed,
         "changes": [document(change) for change in since.changes[:most]],
-        "left_out": list(since.left_out[:most]),
+        "left_out": list(since.left_out)[:most],
     }

@@ -30,11 +30,12 @@ def show(plan: Plan, since: Since | None, settings: Settings, console: Console) 
 
 
 def show_since(since: Since, console: Console) -> None:
-    """What differs from the last issue of the masthead; the first lines of it."""
+    """What differs from the last issue of the masthead; the first lines of it, those who are gone before all."""
     console.print(changes.numbers(since), soft_wrap=True)
-    for change in since.changes[:_MOST_SINCE]:
-        console.print(f"  {changes.line(change)}", soft_wrap=True)
-    if more := len(since.changes[_MOST_SINCE:]):
+    lines = sorted(map(changes.line, since.changes), key=lambda line: "−+~".find(line[0]))
+    for line in lines[:_MOST_SINCE]:
+        console.print(f"  {line}", soft_wrap=True)
+    if more := len(lines[_MOST_SINCE:]):
         text = _("and {n} more: `distributor recipients diff --bulletin FILE` lists them")
         console.print("  " + text.format(n=more), soft_wrap=True)
 

@@ -2,18 +2,21 @@
 
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
 from distributor.delivery.ledger import list_state
 from distributor.delivery.ledger import lists as ledger
 from distributor.delivery.ledger.list_state import Comparison
-from distributor.delivery.ledger.lists import NewVersion, Version
+from distributor.delivery.ledger.lists import NewVersion, Recorded, Version
 from distributor.delivery.ledger.queries import moment
 from distributor.delivery.model.records import Actor
 from distributor.distribution.site import Site
-from distributor.errors import InputError
+from distributor.errors import Finding, InputError, Severity
+from distributor.i18n import _
 from distributor.recipients import loader
+from distributor.recipients.addresses import address_key, why_not_address
 from distributor.recipients.changes import Change, changes, difference
 from distributor.recipients.facts import Fact, contacts, parts
 from distributor.recipients.model import Roster
@@ -39,6 +42,46 @@ def notice(site: Site, roster: Roster, *, how: str | None = None, who: str | Non
         if version := ledger.record(site.ledger, new, told, state, after=last):
             return version
     return None
+
+
+def look(site: Site) -> tuple[Roster | None, tuple[Finding, ...]]:
+    """The list as it is, noticed; None if it cannot be used, and its faults as warnings, for what can do without."""
+    try:
+        roster = loader.load(site.settings.recipients)
+        notice(site, roster)
+    except InputError as error:
+        return None, tuple(replace(finding, severity=Severity.WARNING) for finding in error.findings)
+    return roster, ()
+
+
+def history(
+    site: Site, *, since: dt.datetime | None, limit: int | None, unit: str | None, address: str | None, most: int | None
+) -> list[Recorded]:
+    """The last versions of the list, made *since* then, newest first, each with its first *most* changes.
+
+    With *unit* or *address* only the changes that touch it; a unit under its former names as well.
+
+    Raises:
+        InputError: *address* is none.
+    """
+    touching = None
+    if unit is not None:
+        touching = ledger.touches_unit(ledger.former_names(site.ledger, [unit]))
+    elif address is not None:
+        touching = ledger.touches(keys=[key_of(address)])
+    return ledger.history(site.ledger, since=since, touching=touching, limit=limit, most=most)
+
+
+def key_of(address: str) -> str:
+    """The normalised form of an address that a person gave.
+
+    Raises:
+        InputError: it is none.
+    """
+    if why := why_not_address(address):
+        message = _("{email} is not an e-mail address: {why}").format(email=address, why=why)
+        raise InputError([Finding(Severity.ERROR, "bad-address", message)])
+    return address_key(address)
 
 
 def _first_seen(roster: Roster) -> Change:

@@ -1,9 +1,8 @@
 """Who is new, gone or changed among those whom a bulletin reaches, since the issue before it."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain, groupby
-from typing import Self
+from dataclasses import dataclass, field, replace
+from itertools import chain, groupby, islice
 
 from distributor.bulletin import reader
 from distributor.bulletin.model import Bulletin
@@ -13,7 +12,7 @@ from distributor.delivery.ledger.staging import Staging
 from distributor.delivery.model.records import IssueRecord
 from distributor.distribution.planning import Plan, resolve_routing
 from distributor.distribution.site import Site
-from distributor.errors import Finding, Severity
+from distributor.errors import Finding, Place, Severity
 from distributor.i18n import _, ngettext
 from distributor.recipients.changes import Change, Difference, changes, difference
 from distributor.recipients.facts import Fact
@@ -30,22 +29,15 @@ Base = Mapping[str, IssueRecord]
 class Since:
     """What differs, contact by contact (kind "reader"), from whom *issues* were sent to; the newest is the first.
 
-    *new*, *gone* and *changed* count. *left_out* are units that got that issue and would get nothing now.
+    *new*, *gone* and *changed* count. *left_out* are units that got that issue and would get nothing now, and where
+    they stand if the list still has them.
     """
 
     issues: tuple[IssueRecord, ...]
     changes: tuple[Change, ...] = ()
     new: int = 0
     gone: int = 0
-    left_out: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, issues: tuple[IssueRecord, ...], found: Difference, told: list[Change], left_out: list[str]) -> Self:
-        """With its numbers; of too many differences these are all that is known."""
-        if not found.is_whole:
-            return cls(issues, tuple(told), found.new_total, found.gone_total)
-        new, gone = (sum(change.action in actions for change in told) for actions in (_REACHED, _LOST))
-        return cls(issues, tuple(told), new, gone, tuple(left_out))
+    left_out: Mapping[str, Place | None] = field(default_factory=dict)
 
     @property
     def changed(self) -> int:
@@ -91,19 +83,19 @@ def since_issue(site: Site, issue: IssueRecord, roster: Roster) -> Since:
     groups = [letter.group for letter in queries.frozen_letters(site.ledger, issue.id)]
     chosen = map(GroupName, groups)
     with Staging.of(resolve_routing(_bulletin_of(site, issue), roster, only=chosen, allow_unresolved=True)) as staging:
-        return _compared(site, dict.fromkeys(groups, issue), staging)
+        return _compared(site, dict.fromkeys(groups, issue), staging, roster)
 
 
 def _since_last(
     site: Site, bulletin: Bulletin, roster: Roster, groups: Sequence[GroupName], staging: Staging,
     only: Collection[GroupName] = (),
 ) -> Since | None:  # fmt: skip
-    base = _base(site, bulletin.masthead, only or list(GroupName), groups)
+    base = _base(site, bulletin.masthead, [group for group in GroupName if not only or group in only], groups)
     if not base:
         return None
     if base.keys() == set(groups) and all(_is_the_same(site, each, bulletin, roster) for each in set(base.values())):
         return Since(_newest_first(base))
-    return _compared(site, base, staging)
+    return _compared(site, base, staging, roster)
 
 
 def _base(site: Site, masthead: str | None, groups: Iterable[str], reached: Collection[str]) -> Base:
@@ -142,7 +134,7 @@ def _bulletin_of(site: Site, issue: IssueRecord) -> Bulletin:
     return reader.read(queries.frozen_source(site.ledger, issue.id).content, issue.file)
 
 
-def _compared(site: Site, base: Base, staging: Staging) -> Since:
+def _compared(site: Site, base: Base, staging: Staging, roster: Roster) -> Since:
     issues = _newest_first(base)
 
     def sent_to() -> Iterator[Fact]:
@@ -153,10 +145,17 @@ def _compared(site: Site, base: Base, staging: Staging) -> Since:
     turned = difference(staging.readers, sent_to)
     found = Difference(turned.new, turned.gone, turned.new_total, turned.gone_total)
     then = chain.from_iterable(readers.disabled(site.ledger, issue.id) for issue in issues)
-    told = list(_with_reasons(changes(found), then, _disabled(staging)))
+    told = tuple(_with_reasons(changes(found), then, _disabled(staging)))
+    if not found.is_whole:
+        return Since(issues, told, found.new_total, found.gone_total)
+    new, gone = (sum(change.action in actions for change in told) for actions in (_REACHED, _LOST))
+    return Since(issues, told, new, gone, _left_out(told, staging, roster))
+
+
+def _left_out(told: Iterable[Change], staging: Staging, roster: Roster) -> dict[str, Place | None]:
     lost = dict.fromkeys(change.unit for change in told if change.action in _LOST)
     reached = staging.reached(lost)
-    return Since.of(issues, found, told, [unit for unit in lost if unit not in reached])
+    return {name: unit.place if (unit := roster.units.get(name)) else None for name in lost if name not in reached}
 
 
 def _disabled(staging: Staging) -> Iterator[tuple[Contact, str]]:
@@ -187,10 +186,10 @@ def _contact(change: Change) -> Contact:
 
 
 def _warnings(since: Since) -> Iterator[Finding]:
-    for unit in since.left_out[:_MOST_WARNED]:
+    for unit, place in islice(since.left_out.items(), _MOST_WARNED):
         message = _("{unit} got issue {issue}, and would get nothing now").format(unit=unit, issue=since.refs)
-        yield Finding(Severity.WARNING, "left-out", message)
-    if more := len(since.left_out[_MOST_WARNED:]):
+        yield Finding(Severity.WARNING, "left-out", message, place)
+    if (more := len(since.left_out) - _MOST_WARNED) > 0:
         text = ngettext(
             "{n} more unit got issue {issue}, and would get nothing now",
             "{n} more units got issue {issue}, and would get nothing now",

@@ -13,6 +13,7 @@ from distributor.delivery.ledger.opening import NewLetter
 from distributor.delivery.ledger.queries import FrozenLetter
 from distributor.delivery.ledger.staging import Recipient, Staging
 from distributor.delivery.model.records import IssueRecord
+from distributor.distribution import lists
 from distributor.distribution.frozen import thaw
 from distributor.distribution.issues import refuse_cancelled
 from distributor.distribution.opening import headers_for
@@ -56,6 +57,7 @@ def missing(site: Site, issue: IssueRecord) -> Iterator[Missing]:
     frozen = {letter.group: letter for letter in queries.frozen_letters(site.ledger, issue.id)}
     groups = [GroupName(name) for name in frozen]
     roster = loader.load(site.settings.recipients)
+    lists.notice(site, roster)
     resolution = resolve_routing(bulletin, roster, only=groups, allow_unresolved=bool(issue.unresolved))
     letters = {name: _supplementary(site, issue, bulletin, letter, source) for name, letter in frozen.items()}
     with Staging.of(resolution) as staging:

@@ -31,7 +31,7 @@ def account_json(account: Account) -> dict[str, Any]:
         "not_sent": [delivery_json(record, ref) for record in account.not_sent],
         "replaced_total": account.replaced_total,
         "replaced": [delivery_json(record, ref) for record in account.replaced],
-        "omitted": [_omitted_json(record, ref) for record in account.omitted],
+        "omitted": [omitted_json(record, ref) for record in account.omitted],
     }
 
 
@@ -90,7 +90,8 @@ def _reason_json(state: State, reason: str | None, letters: int, issue: str) -> 
     }
 
 
-def _omitted_json(record: OmittedRecord, issue: str) -> dict[str, Any]:
+def omitted_json(record: OmittedRecord, issue: str) -> dict[str, Any]:
+    """A contact or name that was not written to, as the JSON documents show it."""
     explanation = explain_omitted(record, issue)
     return {
         "group": record.group or None,

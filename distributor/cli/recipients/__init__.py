@@ -17,6 +17,8 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("recipients.exporting", _("write the list as a spreadsheet")),
     "diff": ("recipients.diff", _("who is new, gone or changed since an issue")),
     "check": ("recipients.check", _("say everything on the list that looks wrong, and what to do about it")),
+    "history": ("recipients.history", _("every change of the list: when, by whom, from what to what")),
+    "who": ("recipients.who", _("all that is known of one address")),
 }
 
 recipients = LazyGroup(

@@ -87,13 +87,13 @@ def history(
     limit: int | None = None,
     most: int | None = None,
 ) -> list[Recorded]:
-    """The last *limit* versions, noticed *since* then, newest first, each with its first *most* changes.
+    """The last *limit* versions, made *since* then, newest first, each with its first *most* changes.
 
     With *touching* (see `touches`) only those changes, and the versions that have any.
     """
     query = sa.select(list_versions).order_by(list_versions.c.id.desc()).limit(limit)
     if since is not None:
-        query = query.where(list_versions.c.noticed_at >= microseconds(since))
+        query = query.where(list_versions.c.at >= microseconds(since))
     if touching is not None:
         query = query.where(list_versions.c.id.in_(sa.select(list_changes.c.version_id).where(touching)))
     with database.read() as connection:
@@ -102,14 +102,27 @@ def history(
 
 
 def touches(*, keys: Collection[str] = (), units: Collection[str] = ()) -> sa.ColumnElement[bool]:
-    """The condition that a change is of one of the addresses *keys*, or is one of the *units* as such."""
+    """The condition that a change is of one of the addresses *keys*, of one of the *units* as such, or of all."""
     of_unit = sa.and_(list_changes.c.unit.in_(units), list_changes.c.kind != "contact")
-    return sa.or_(list_changes.c.address_key.in_(keys), list_changes.c.former_key.in_(keys), of_unit)
+    of_all = sa.and_(list_changes.c.unit == "", list_changes.c.kind == "list")
+    return sa.or_(list_changes.c.address_key.in_(keys), list_changes.c.former_key.in_(keys), of_unit, of_all)
 
 
-def touches_unit(unit: str) -> sa.ColumnElement[bool]:
-    """The condition that a change is of *unit* or of a contact of it."""
-    return list_changes.c.unit == unit
+def touches_unit(units: Collection[str]) -> sa.ColumnElement[bool]:
+    """The condition that a change is of one of *units* or of a contact of it."""
+    return list_changes.c.unit.in_(units)
+
+
+def former_names(database: Database, units: Iterable[str]) -> set[str]:
+    """*units*, with the names that they had before."""
+    query = sa.select(list_changes.c.fields).where(list_changes.c.kind == "unit", list_changes.c.action == "renamed")
+    found, asked = set(units), set[str]()
+    with database.read() as connection:
+        while new := found - asked:
+            asked |= new
+            renamed = connection.execute(query.where(list_changes.c.unit.in_(new))).scalars()
+            found |= {json.loads(fields)["unit"][0] for fields in renamed}
+    return found
 
 
 def _newest(connection: Connection) -> Version | None:

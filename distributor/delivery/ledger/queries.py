@@ -270,10 +270,12 @@ def address_keys(database: Database, issue_id: int) -> list[str]:
 def omissions(connection: Connection, issue_id: int) -> list[OmittedRecord]:
     """Whom the imprint reached and the issue was opened without."""
     query = sa.select(omitted).where(omitted.c.issue_id == issue_id).order_by(omitted.c.id)
-    return [
-        OmittedRecord(row.group_name, row.name, row.unit, row.address, row.why, row.detail)
-        for row in connection.execute(query)
-    ]
+    return [omitted_from(row) for row in connection.execute(query)]
+
+
+def omitted_from(row: Row[Any]) -> OmittedRecord:
+    """A row of the table as a record."""
+    return OmittedRecord(row.group_name, row.name, row.unit, row.address, row.why, row.detail)
 
 
 def frozen_letters(database: Database, issue_id: int) -> list[FrozenLetter]:

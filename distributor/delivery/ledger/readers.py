@@ -1,4 +1,4 @@
-"""Whom earlier issues went to, as facts, to be compared with whom the list reaches today."""
+"""Whom earlier issues went to: all of one, as facts, to be compared with the list; and one address, of all issues."""
 
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
@@ -8,12 +8,15 @@ from sqlalchemy.engine import Connection
 
 from distributor.delivery.ledger.counts import span_of
 from distributor.delivery.ledger.database import Database
-from distributor.delivery.ledger.queries import issue_from, issue_query
+from distributor.delivery.ledger.opening import CHANNEL
+from distributor.delivery.ledger.queries import issue_from, issue_query, omitted_from, these_deliveries
 from distributor.delivery.ledger.schema import deliveries, issues, letters, omitted, served, supplementary
-from distributor.delivery.model.records import IssueRecord, IssueState
+from distributor.delivery.model.records import DeliveryRecord, IssueRecord, IssueState, OmittedRecord
 from distributor.recipients.facts import Fact
 
 Contact = tuple[str, str, str]
+
+_TOGETHER = 500
 
 
 def last_issues(database: Database, masthead: str, groups: Iterable[str]) -> dict[str, IssueRecord]:
@@ -70,6 +73,26 @@ def disabled(database: Database, issue_id: int) -> Iterator[tuple[Contact, str]]
     with database.read() as connection:
         for unit, name, address, why in connection.execute(query):
             yield (unit, name, address), why
+
+
+def sent_to(database: Database, key: str) -> dict[int, DeliveryRecord]:
+    """What became of every letter to the normalised address *key*, by the id of its issue."""
+    mine = (deliveries.c.issue_id == issues.c.id, deliveries.c.channel == CHANNEL, deliveries.c.address_key == key)
+    query = sa.select(issues.c.id, deliveries.c.id).select_from(issues.join(deliveries, sa.and_(*mine)))
+    with database.read() as connection:
+        found = [tuple(row) for row in connection.execute(query.order_by(issues.c.id.desc()))]
+        records: dict[int, DeliveryRecord] = {}
+        for some in (found[start : start + _TOGETHER] for start in range(0, len(found), _TOGETHER)):
+            ids = [delivery for _issue, delivery in some]
+            records |= zip((issue for issue, _delivery in some), these_deliveries(connection, ids), strict=True)
+        return records
+
+
+def left_out(database: Database, forms: Collection[str]) -> list[tuple[int, OmittedRecord]]:
+    """The disabled contacts with an address in one of *forms* (lower case) of every issue's opening, with its id."""
+    query = sa.select(omitted).where(omitted.c.why == "disabled", sa.func.lower(omitted.c.address).in_(forms))
+    with database.read() as connection:
+        return [(row.issue_id, omitted_from(row)) for row in connection.execute(query.order_by(omitted.c.id))]
 
 
 def _supplemented(connection: Connection, issue_id: int) -> dict[tuple[str, str], int]:
