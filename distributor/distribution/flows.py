@@ -151,9 +151,10 @@ def _waited_for(found: Iterable[Barred], view: Outlook) -> list[Barred]:
     return [replace(each, letters=view.letters[each.key]) for each in found if each.key in view.letters]
 
 
-def outlook_of(site: Site, issue: IssueRecord, found: Sequence[Barred]) -> Outlook:
-    """What becomes of *issue*'s waiting letters, *found* being barred."""
-    return _outlook(site, issue, _waits(site, issue, found), found)
+def outlook_of(site: Site, issue: IssueRecord, found: Sequence[Barred], progress: Progress | None = None) -> Outlook:
+    """What becomes of *issue*'s waiting letters, those of *progress* if they were counted, *found* being barred."""
+    waiting = _waits(site, issue, found, progress)
+    return outlook(waiting, issue.sender.rpartition("@")[2], site.rules, found)
 
 
 def in_truth(site: Site, issue: IssueRecord, progress: Progress, found: Sequence[Barred] | None = None) -> Progress:
@@ -163,21 +164,13 @@ def in_truth(site: Site, issue: IssueRecord, progress: Progress, found: Sequence
     known = barred(site) if found is None else found
     if not known and _carries_all(site.rules):
         return progress
-    waiting = _waits(site, issue, known)
-    if sum(wait.letters for wait in waiting) != progress.waiting:
-        return progress  # it moves: what waits now is no picture of what waited then
-    return replace(progress, next_attempt=_outlook(site, issue, waiting, known).next_attempt)
+    return replace(progress, next_attempt=outlook_of(site, issue, known, progress).next_attempt)
 
 
-def _waits(site: Site, issue: IssueRecord, found: Iterable[Barred]) -> list[Wait]:
+def _waits(site: Site, issue: IssueRecord, found: Iterable[Barred], progress: Progress | None) -> list[Wait]:
     names = [each.key.name for each in found if each.key.kind is FlowKind.DESTINATION]
-    return waits(
-        site.ledger, issue.id, {domain: name for name in names for domain in (name, *site.rules.domains_of(name))}
-    )
-
-
-def _outlook(site: Site, issue: IssueRecord, waiting: Iterable[Wait], found: Iterable[Barred]) -> Outlook:
-    return outlook(waiting, issue.sender.rpartition("@")[2], site.rules, found)
+    domains = {domain: name for name in names for domain in (name, *site.rules.domains_of(name))}
+    return waits(site.ledger, issue.id, domains, None if progress is None else progress.lanes)
 
 
 def count_due(site: Site, at_most: int) -> int:

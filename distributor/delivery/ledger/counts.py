@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from distributor.delivery.ledger.queues import Lane, lanes
 from distributor.delivery.ledger.schema import another, deliveries, held, served, settled, waiting
 from distributor.delivery.model.states import HAS_IT, WAITING, State
 
@@ -23,11 +24,16 @@ Cell = tuple[str, State]
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """*letters* are deliveries by group and state; the first of those that wait is *due* (µs UTC)."""
+    """*letters* are deliveries by group and state; *lanes* those of them that wait."""
 
     issue_id: int
     letters: Mapping[Cell, int]
-    due: int | None
+    lanes: tuple[Lane, ...]
+
+    @property
+    def due(self) -> int | None:
+        """When the first of those that wait is due: µs UTC."""
+        return min((lane.due for lane in self.lanes), default=None)
 
     @property
     def groups(self) -> list[str]:
@@ -74,11 +80,11 @@ def counts_of(connection: Connection, issue_id: int) -> Counts:
     letters: Counter[Cell] = Counter()
     for group, state, number in chain(connection.execute(_settled(issue_id)), _in_hand(connection, issue_id)):
         letters[group, State(state)] += number
-    due: list[int] = []
-    for group, number, deferred, first in connection.execute(_waiting(issue_id)):
-        letters += Counter({(group, State.QUEUED): number - deferred, (group, State.DEFERRED): deferred})
-        due.append(first)
-    return Counts(issue_id, letters, min(due, default=None))
+    waits = tuple(lanes(connection, issue_id))
+    for lane in waits:
+        queued = lane.letters - lane.deferred
+        letters += Counter({(lane.group, State.QUEUED): queued, (lane.group, State.DEFERRED): lane.deferred})
+    return Counts(issue_id, letters, waits)
 
 
 def _settled(issue_id: int) -> sa.Select[Any]:
@@ -96,15 +102,6 @@ def _in_hand(connection: Connection, issue_id: int) -> Iterator[tuple[str, str, 
     for owner, group, state in connection.execute(found):
         if owner == issue_id and state in _IN_HAND:
             yield group, state, 1
-
-
-def _waiting(issue_id: int) -> sa.Select[Any]:
-    """In the order of the index, so that nothing is sorted; of the two states that wait one is told apart."""
-    deferred = sa.func.count().filter(deliveries.c.state == State.DEFERRED.value)
-    first = sa.func.min(deliveries.c.next_attempt)
-    mine = (deliveries.c.issue_id == issue_id, waiting)
-    group = deliveries.c.group_name
-    return sa.select(group, sa.func.count(), deferred, first).where(*mine).group_by(group)
 
 
 def span_of(connection: Connection, issue_id: int) -> Span:

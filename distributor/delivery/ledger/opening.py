@@ -171,7 +171,8 @@ class _Freeze:
         for identity, (key, group, address, fields) in enumerate(staging.addresses(), first):
             letter_id = next(letter_ids[group])
             yield (
-                identity, issue_id, letter_id, group, supplement, CHANNEL, key, address, fields, queued, now, now,
+                identity, issue_id, letter_id, group, supplement, CHANNEL, key, key.rpartition("@")[2], address, fields,
+                queued, now, now,
             )  # fmt: skip
 
     def omitted(self, staging: Staging, unresolved: tuple[str, ...]) -> None:
@@ -192,7 +193,7 @@ class _Freeze:
 
 
 _DELIVERY = (
-    "id", "issue_id", "letter_id", "group_name", "supplement", "channel", "address_key",
+    "id", "issue_id", "letter_id", "group_name", "supplement", "channel", "address_key", "domain",
     "address", "fields", "state", "next_attempt", "waiting_since",
 )  # fmt: skip
 _SERVED = ("delivery_id", "position", "audience", "unit", "contact", "role")

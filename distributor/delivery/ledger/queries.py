@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection, Row
 
 from distributor.delivery.ledger.counts import Span, counts_of
 from distributor.delivery.ledger.database import Database
+from distributor.delivery.ledger.queues import Lane
 from distributor.delivery.ledger.schema import (
     attachments,
     deliveries,
@@ -36,10 +37,14 @@ _RECORD = (
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an issue is: *states* counts deliveries by group and state; *next_attempt* is the earliest due time."""
+    """How far an issue is: *states* counts deliveries by group and state; *next_attempt* is the earliest due time.
+
+    *lanes* are those that wait, by what they wait behind.
+    """
 
     states: dict[str, dict[State, int]]
     next_attempt: dt.datetime | None
+    lanes: tuple[Lane, ...] = ()
 
     @property
     def total(self) -> int:
@@ -189,7 +194,7 @@ def progress(database: Database, issue_id: int) -> Progress:
     for (group, state), number in counts.letters.items():
         by_group.setdefault(group, {})[state] = number
     present = {group: states for group, states in by_group.items() if states}
-    return Progress(present, maybe(counts.due))
+    return Progress(present, maybe(counts.due), counts.lanes)
 
 
 def unsettled_issues(database: Database) -> list[IssueRecord]:
