@@ -362,7 +362,9 @@ def test_what_status_asks_is_answered_by_indexes_alone(ledger_url: str) -> None:
     for name in ("settled", "leased", "waiting", "deferred"):
         assert any(f"INDEX deliveries_{name}" in step for step in reading), name
     assert [step for step in steps if "SCAN deliveries" in step] == []
-    assert [step for step in reading if "COVERING" not in step and "leased" not in step and "deferred" not in step] == []
+    assert [
+        step for step in reading if "COVERING" not in step and "leased" not in step and "deferred" not in step
+    ] == []
 
 
 def test_other_issues_have_no_part_in_it(tmp_path: Path) -> None:

@@ -134,20 +134,15 @@ def barred_now(site: Site) -> list[Barred]:
     return [replace(each, letters=counts[each.key]) for each in found]
 
 
-def barred_for(site: Site, issue: IssueRecord) -> list[Barred]:
-    """The flows that letters of *issue* wait for, with how many."""
-    found = barred(site)
-    return _waited_for(found, outlook_of(site, issue, found)) if found else []
-
-
 def hindered(site: Site, issue: IssueRecord) -> Hindered:
     """What keeps letters of *issue* back now."""
     found = barred(site)
     view = outlook_of(site, issue, found)
-    return Hindered(tuple(_waited_for(found, view)), view)
+    return Hindered(tuple(waited_for(found, view)), view)
 
 
-def _waited_for(found: Iterable[Barred], view: Outlook) -> list[Barred]:
+def waited_for(found: Iterable[Barred], view: Outlook) -> list[Barred]:
+    """Those of *found* that an issue with this outlook waits for, with how many of its letters."""
     return [replace(each, letters=view.letters[each.key]) for each in found if each.key in view.letters]
 
 
@@ -157,14 +152,19 @@ def outlook_of(site: Site, issue: IssueRecord, found: Sequence[Barred], progress
     return outlook(waiting, issue.sender.rpartition("@")[2], site.rules, found)
 
 
-def in_truth(site: Site, issue: IssueRecord, progress: Progress, found: Sequence[Barred] | None = None) -> Progress:
+def in_truth(site: Site, issue: IssueRecord, progress: Progress) -> Progress:
     """*progress* with the time at which a letter can really go: that of its flow, where that is later."""
     if not progress.waiting:
         return progress
-    known = barred(site) if found is None else found
-    if not known and _carries_all(site.rules):
-        return progress
-    return replace(progress, next_attempt=outlook_of(site, issue, known, progress).next_attempt)
+    seen = view(site, issue, progress, barred(site))
+    return progress if seen is None else replace(progress, next_attempt=seen.next_attempt)
+
+
+def view(site: Site, issue: IssueRecord, progress: Progress, found: Sequence[Barred]) -> Outlook | None:
+    """What becomes of *issue*'s waiting letters, *found* being barred; None: nothing is in the way of any."""
+    if not progress.waiting or not (found or not _carries_all(site.rules)):
+        return None
+    return outlook_of(site, issue, found, progress)
 
 
 def _waits(site: Site, issue: IssueRecord, found: Iterable[Barred], progress: Progress | None) -> list[Wait]:

@@ -3,7 +3,7 @@
 Each delivery is in one of three indexes: it waits, it is held under a lease, or it is settled.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -77,31 +77,40 @@ class Shared:
 
 def counts_of(connection: Connection, issue_id: int) -> Counts:
     """The issue's deliveries by group and state."""
-    letters: Counter[Cell] = Counter()
-    for group, state, number in chain(connection.execute(_settled(issue_id)), _in_hand(connection, issue_id)):
-        letters[group, State(state)] += number
-    waits = tuple(lanes(connection, issue_id))
-    for lane in waits:
+    return _counts(connection, issue_id).get(issue_id, Counts(issue_id, {}, ()))
+
+
+def counts_of_all(connection: Connection) -> dict[int, Counts]:
+    """The same of every issue that has any, by its id: in as many statements."""
+    return _counts(connection, None)
+
+
+def _counts(connection: Connection, issue_id: int | None) -> dict[int, Counts]:
+    letters: defaultdict[int, Counter[Cell]] = defaultdict(Counter)
+    waits: defaultdict[int, list[Lane]] = defaultdict(list)
+    for owner, group, state, number in chain(connection.execute(_settled(issue_id)), _in_hand(connection, issue_id)):
+        letters[owner][group, State(state)] += number
+    for lane in lanes(connection, issue_id):
         queued = lane.letters - lane.deferred
-        letters += Counter({(lane.group, State.QUEUED): queued, (lane.group, State.DEFERRED): lane.deferred})
-    return Counts(issue_id, letters, waits)
+        letters[lane.issue_id] += Counter(
+            {(lane.group, State.QUEUED): queued, (lane.group, State.DEFERRED): lane.deferred}
+        )
+        waits[lane.issue_id].append(lane)
+    return {owner: Counts(owner, mine, tuple(waits[owner])) for owner, mine in letters.items()}
 
 
-def _settled(issue_id: int) -> sa.Select[Any]:
-    group, state = deliveries.c.group_name, deliveries.c.state
-    return (
-        sa.select(group, state, sa.func.count())
-        .where(deliveries.c.issue_id == issue_id, settled)
-        .group_by(state, group)
-    )
+def _settled(issue_id: int | None) -> sa.Select[Any]:
+    owner, group, state = deliveries.c.issue_id, deliveries.c.group_name, deliveries.c.state
+    mine = (settled,) if issue_id is None else (settled, owner == issue_id)
+    return sa.select(owner, group, state, sa.func.count()).where(*mine).group_by(owner, state, group)
 
 
-def _in_hand(connection: Connection, issue_id: int) -> Iterator[tuple[str, str, int]]:
+def _in_hand(connection: Connection, issue_id: int | None) -> Iterator[tuple[int, str, str, int]]:
     """Read one by one: there are few, of all issues together."""
     found = sa.select(deliveries.c.issue_id, deliveries.c.group_name, deliveries.c.state).where(held)
     for owner, group, state in connection.execute(found):
-        if owner == issue_id and state in _IN_HAND:
-            yield group, state, 1
+        if issue_id in {None, owner} and state in _IN_HAND:
+            yield owner, group, state, 1
 
 
 def span_of(connection: Connection, issue_id: int) -> Span:

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from distributor.delivery.ledger.counts import Span, counts_of
+from distributor.delivery.ledger.counts import Counts, Span, counts_of, counts_of_all
 from distributor.delivery.ledger.database import Database
 from distributor.delivery.ledger.queues import Lane
 from distributor.delivery.ledger.schema import (
@@ -188,9 +188,20 @@ def find_issues(
 
 def progress(database: Database, issue_id: int) -> Progress:
     """Counts of one issue's deliveries by group and state."""
-    by_group: dict[str, dict[State, int]] = {name.value: {} for name in GroupName}
     with database.read() as connection:
-        counts = counts_of(connection, issue_id)
+        return _progress(counts_of(connection, issue_id))
+
+
+def progress_of_all(database: Database) -> list[tuple[IssueRecord, Progress]]:
+    """Every issue with its progress, newest first, all from one state of the ledger."""
+    with database.read() as connection:
+        counts = counts_of_all(connection)
+        found = [issue_from(row) for row in connection.execute(issue_query().order_by(issues.c.id.desc()))]
+    return [(issue, _progress(counts.get(issue.id, Counts(issue.id, {}, ())))) for issue in found]
+
+
+def _progress(counts: Counts) -> Progress:
+    by_group: dict[str, dict[State, int]] = {name.value: {} for name in GroupName}
     for (group, state), number in counts.letters.items():
         by_group.setdefault(group, {})[state] = number
     present = {group: states for group, states in by_group.items() if states}

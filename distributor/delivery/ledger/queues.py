@@ -40,6 +40,7 @@ class Queue:
 class Lane:
     """What waits of an issue in one queue: so many *letters*, some of them *deferred*; the first is *due* (µs UTC)."""
 
+    issue_id: int
     group: str
     lane: str
     letters: int
@@ -47,9 +48,10 @@ class Lane:
     due: int
 
 
-def lanes(connection: Connection, issue_id: int) -> list[Lane]:
-    """All that waits of an issue, open or not, by group and lane."""
-    return [Lane(*row) for row in connection.execute(_LANES, {"issue": issue_id})]
+def lanes(connection: Connection, issue_id: int | None) -> list[Lane]:
+    """All that waits of an issue, open or not, by group and lane; None: of all issues."""
+    query, given = (_LANES_OF_ALL, {}) if issue_id is None else (_LANES_OF_ONE, {"issue": issue_id})
+    return [Lane(*row) for row in connection.execute(query, given)]
 
 
 def open_queues(connection: Connection) -> list[Queue]:
@@ -89,7 +91,8 @@ def is_due(now: Any) -> tuple[sa.ColumnElement[bool], ...]:
 def _heads(of_issues: sa.ColumnElement[bool]) -> sa.CTE:
     """The first waiting row of each queue of the issues, found by a step or two along the index for each queue."""
     of_issue = deliveries.c.issue_id == issues.c.id
-    heads = sa.select(_head_where(of_issue).label("id")).where(of_issues).cte("heads", recursive=True)
+    first = sa.select(_head_where(of_issue).label("id")).select_from(issues).where(of_issues)
+    heads = first.cte("heads", recursive=True)
     head = deliveries.alias("head")
     of_issue = deliveries.c.issue_id == head.c.issue_id
     # Not by one comparison of pairs: SQLite would read the rest of the group for it.
@@ -131,16 +134,18 @@ def _due_query() -> sa.Select[Any]:
     return query.where(due.is_not(None))
 
 
-def _lanes_query() -> sa.Select[Any]:
-    heads, head = _heads(issues.c.id == sa.bindparam("issue")), deliveries.alias("head")
+def _lanes_query(heads: sa.CTE) -> sa.Select[Any]:
+    head = deliveries.alias("head")
     here = in_queue(head.c.issue_id, head.c.group_name, head.c.lane)
     counts = [sa.select(sa.func.count()).where(*here, which).scalar_subquery() for which in (waiting, deferred)]
     first = sa.select(sa.func.min(deliveries.c.next_attempt)).where(*here, waiting).scalar_subquery()
     return (
-        sa.select(head.c.group_name, head.c.lane, *counts, sa.func.coalesce(first, 0))
+        sa.select(head.c.issue_id, head.c.group_name, head.c.lane, *counts, sa.func.coalesce(first, 0))
         .join_from(heads, head, head.c.id == heads.c.id)
-        .order_by(head.c.group_name, head.c.lane)
+        .order_by(head.c.issue_id, head.c.group_name, head.c.lane)
     )
 
 
-_OPEN, _DUE, _LANES = _open_query()[0], _due_query(), _lanes_query()
+_OPEN, _DUE = _open_query()[0], _due_query()
+_LANES_OF_ONE = _lanes_query(_heads(issues.c.id == sa.bindparam("issue")))
+_LANES_OF_ALL = _lanes_query(_heads(sa.true()))
