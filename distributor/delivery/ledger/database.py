@@ -51,9 +51,9 @@ _POSTGRESQL_CONNECTION = {
 }
 # PostgreSQL's types of the columns that rows may carry into a statement (see Database.short).
 _ROW_TYPES = {
-    "id": "bigint", "issue_id": "bigint", "attempt": "integer", "now": "bigint", "wait": "bigint", "phase": "text",
-    "code": "integer", "enhanced": "text", "reply": "text", "reason": "text", "relay": "text", "who": "text",
-    "host": "text", "kind": "text", "name": "text", "today": "text", "spent": "integer",
+    "id": "bigint", "issue_id": "bigint", "attempt": "integer", "now": "bigint", "wait": "bigint", "took": "bigint",
+    "phase": "text", "code": "integer", "enhanced": "text", "reply": "text", "reason": "text", "relay": "text",
+    "who": "text", "host": "text", "kind": "text", "name": "text", "today": "text", "spent": "integer",
 }  # fmt: skip
 
 

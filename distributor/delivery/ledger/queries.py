@@ -116,7 +116,7 @@ def last_id(connection: Connection, table: sa.Table) -> int:
 
 def issue_query() -> sa.Select[Any]:
     """Issues, with what issue_from needs; whether other issues share a name decides how each is called."""
-    kept = [column for column in issues.c if column.name not in {"content", "sources"}]
+    kept = [column for column in issues.c if column.name not in {"content", "sources", "pruning_key"}]
     other = issues.alias()
     same_name = sa.and_(
         other.c.id != issues.c.id,
@@ -156,6 +156,7 @@ def issue_from(row: Row[Any]) -> IssueRecord:
         unresolved=tuple(json.loads(row.unresolved)),
         repeated=bool(row.repeated),
         ambiguous=bool(row.ambiguous),
+        pruned_at=maybe(row.pruned_at),
     )
 
 
