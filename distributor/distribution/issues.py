@@ -158,9 +158,9 @@ def resend(site: Site, issue: IssueRecord, states: Sequence[State], reason: str)
     """Queue again the deliveries of *issue* that are in *states*; returns how many.
 
     Raises:
-        RefusedError: the issue is cancelled.
+        RefusedError: the issue is cancelled, or was pruned.
     """
-    refuse_cancelled(site, issue)
+    refuse_closed(site, issue)
     return acts.resend(site.ledger, issue.id, states, actor=site.actor, reason=reason)
 
 
@@ -191,10 +191,23 @@ def current(site: Site, issue: IssueRecord) -> IssueRecord:
     return found
 
 
-def refuse_cancelled(site: Site, issue: IssueRecord) -> None:
-    """Raises RefusedError if *issue* is cancelled."""
-    if current(site, issue).state is IssueState.CANCELLED:
+def refuse_closed(site: Site, issue: IssueRecord) -> None:
+    """Raises RefusedError if nothing of *issue* can be sent any more: it is cancelled, or was pruned."""
+    found = current(site, issue)
+    if found.pruned_at is not None:
+        raise RefusedError([pruned(site, found)])
+    if found.state is IssueState.CANCELLED:
         raise _wrong_state(site, issue)
+
+
+def pruned(site: Site, issue: IssueRecord) -> Finding:
+    """That addresses, names and letters of *issue*, which was pruned, are not kept any more."""
+    when = issue.pruned_at.astimezone(site.settings.timezone) if issue.pruned_at else None
+    message = _("issue {ref} was pruned on {day}: its addresses, names and letters are not kept any more").format(
+        ref=issue.ref, day=f"{when:%Y-%m-%d}"
+    )
+    remedy = _("`distributor report {ref}` still has its numbers, states, reasons and times").format(ref=issue.ref)
+    return Finding(Severity.ERROR, "pruned", message, remedy=remedy)
 
 
 def _refuse_settled(site: Site, issue: IssueRecord) -> None:

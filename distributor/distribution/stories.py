@@ -46,7 +46,7 @@ def story_of(site: Site, issue: IssueRecord, address: str) -> Story:
     key = key_of(address)
     current = issues.current(site, issue)
     if current.pruned_at is not None:
-        raise NotFoundError([pruned(site, current)])
+        raise NotFoundError([issues.pruned(site, current)])
     with site.ledger.read() as connection:
         omitted = tuple(stories.left_out(connection, issue.id, written_forms(address)))
         found = stories.addressed(connection, issue.id, key)
@@ -82,16 +82,6 @@ def html(content: bytes) -> str:
     """The HTML of a message of ours."""
     part = message_from_bytes(content, policy=policy.default).get_body(("html",))
     return str(part.get_content()) if part is not None else ""
-
-
-def pruned(site: Site, issue: IssueRecord) -> Finding:
-    """That what is asked for is not kept any more."""
-    when = issue.pruned_at.astimezone(site.settings.timezone) if issue.pruned_at else None
-    message = _("issue {ref} was pruned on {day}: its addresses, names and letters are not kept any more").format(
-        ref=issue.ref, day=f"{when:%Y-%m-%d}"
-    )
-    remedy = _("`distributor report {ref}` still has its numbers, states, reasons and times").format(ref=issue.ref)
-    return Finding(Severity.ERROR, "pruned", message, remedy=remedy)
 
 
 def _slips(key: str) -> list[tuple[str, str]]:

@@ -107,22 +107,23 @@ def open_issue(
 def add_supplement(
     database: Database, issue_id: int, frozen: Mapping[str, NewLetter], staging: Staging, actor: Actor
 ) -> int:
-    """Queue deliveries for the staged recipients that the issue has not; returns how many: none where it is cancelled.
+    """Queue deliveries for the staged recipients that the issue has not; returns how many.
 
-    *frozen* are the issue's own letters by group, one for every group that is staged.
+    None where it is cancelled or pruned. *frozen* are its own letters by group, one for every group that is staged.
     """
     with database.write() as connection:
         database.lock_opening(connection)
         now = database.alone(connection)
-        state = connection.execute(sa.select(issues.c.state).where(issues.c.id == issue_id)).scalar_one()
-        if state == IssueState.CANCELLED.value:
+        query = sa.select(issues.c.state, issues.c.pruned_at).where(issues.c.id == issue_id)
+        issue = connection.execute(query).one()
+        if issue.state == IssueState.CANCELLED.value or issue.pruned_at is not None:
             return 0
         known = connection.execute(sa.select(deliveries.c.address_key).where(deliveries.c.issue_id == issue_id))
         staging.discard(key for (key,) in known)
         if not len(staging):
             return 0
-        query = sa.select(sa.func.max(deliveries.c.supplement)).where(deliveries.c.issue_id == issue_id)
-        supplement = (connection.execute(query).scalar() or 0) + 1
+        last = sa.select(sa.func.max(deliveries.c.supplement)).where(deliveries.c.issue_id == issue_id)
+        supplement = (connection.execute(last).scalar() or 0) + 1
         freeze = _Freeze(database, connection, issue_id, now, supplement)
         count = freeze.recipients(list(frozen.values()), staging)
         freeze.event("supplement", actor, {"supplement": supplement, "deliveries": count})

@@ -242,7 +242,7 @@ omitted = sa.Table(
     sa.Column("detail", sa.Text, nullable=False),
 )
 
-# Append-only: results of attempts and acts of people. Nothing updates or deletes a row.
+# Append-only: results of attempts and acts of people. Nothing deletes a row, and only pruning takes words out.
 events = sa.Table(
     "events",
     metadata,
