@@ -87,6 +87,7 @@ def issue_json(issue: IssueRecord) -> dict[str, Any]:
         "state": issue.state.value,
         "state_reason": issue.state_reason,
         "again_reason": issue.again_reason,
+        "pruned_at": issue.pruned_at.isoformat() if issue.pruned_at else None,
     }
 
 

@@ -56,7 +56,7 @@ def html_report(site: Site, issue: IssueRecord, *, everything: bool) -> Iterator
 
 @contextlib.contextmanager
 def _looked_at(site: Site, issue: IssueRecord) -> Iterator[tuple[Connection, Account, Facts]]:
-    obstacles = tuple(map(_obstacle, flows.barred_for(site, issue)))
+    obstacles = tuple(map(_obstacle, flows.hindered(site, issue).barred))
     with site.ledger.read() as connection:
         span = span_of(connection, issue.id)
         account = account_in(connection, issue, span)

@@ -4,7 +4,6 @@ The list is read through once, and holds no more than a few of its contacts in m
 """
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -17,7 +16,7 @@ from distributor.distribution.lists import key_of
 from distributor.distribution.site import Site
 from distributor.errors import Finding, NotFoundError, Place, Severity
 from distributor.i18n import _
-from distributor.recipients.addresses import address_key
+from distributor.recipients.addresses import address_key, written_forms
 from distributor.recipients.model import Contact, Include, Roster, Unit
 
 _CHOICE = 2000  # addresses to look for the nearest among
@@ -88,17 +87,10 @@ def _is_of(key: str, recorded: Recorded) -> bool:
 
 def _sendings(site: Site, address: str, key: str) -> Iterator[Sending]:
     found: list[tuple[int, DeliveryRecord | OmittedRecord]] = [*readers.sent_to(site.ledger, key).items()]
-    found += readers.left_out(site.ledger, {address.lower(), key, *_in_unicode(key)})
+    found += readers.left_out(site.ledger, written_forms(address))
     issues = {issue.id: issue for issue in queries.find_issues(site.ledger)} if found else {}
     for issue_id, record in sorted(found, key=lambda each: each[0], reverse=True):
         yield Sending(issues[issue_id], record)
-
-
-def _in_unicode(key: str) -> Iterator[str]:
-    """The address as people write it: who was left out stands in the ledger as in the list."""
-    local, _at, domain = key.rpartition("@")
-    with suppress(UnicodeError):
-        yield f"{local}@{domain.encode().decode('idna')}"
 
 
 class _Search:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from contextlib import suppress
 from functools import cache, lru_cache
 from types import ModuleType
 
@@ -113,6 +114,20 @@ def address_key(email: str) -> str:
         return email.lower()
     local, _at, domain = email.rpartition("@")
     return f"{unicodedata.normalize('NFKC', local.casefold())}@{_ascii_domain(domain)}"
+
+
+def written_forms(email: str) -> set[str]:
+    """The forms, in lower case, in which a list may have a valid address: as given, as its key, with its own signs.
+
+    Raises:
+        ValueError: the domain is none.
+    """
+    key = address_key(email)
+    local, _at, domain = key.rpartition("@")
+    forms = {email.lower(), key}
+    with suppress(UnicodeError):
+        forms.add(f"{local}@{domain.encode().decode('idna')}")
+    return forms
 
 
 @lru_cache(maxsize=4096)

@@ -13,7 +13,20 @@ def words(change: Change) -> str:
     """What happened, on one line: ``市商务局 收文员 <office@commerce.example.org>: disabled (机构调整)``."""
     if change.kind == "list":
         return _of_list(change)
-    return _("{name}: {text}").format(name=_subject(change), text=_("; ").join(_what(change)))
+    text = _("; ").join(_what(change)) or _untold(change.action)
+    return _("{name}: {text}").format(name=_subject(change), text=text)
+
+
+def _untold(action: str) -> str:
+    """What happened where from what to what is not kept any more."""
+    actions = {
+        "disabled": _("disabled"),
+        "enabled": _("enabled again"),
+        "address": _("it got another address"),
+        "moved": _("moved to another unit"),
+        "renamed": _("renamed"),
+    }
+    return actions.get(action, _("changed"))
 
 
 def _of_list(change: Change) -> str:
@@ -27,8 +40,8 @@ def _of_list(change: Change) -> str:
 
 def _subject(change: Change) -> str:
     if change.kind in {"contact", "reader"}:
-        who = f"{change.unit} {change.name}"
-        return who if "email" in change.fields else f"{who} <{change.email}>"
+        who = f"{change.unit} {change.name}".strip()
+        return who if "email" in change.fields or not change.email else f"{who} <{change.email}>"
     if change.kind == "group":
         return _("group {name}").format(name=change.name)
     return change.unit if change.kind == "unit" else change.name
