@@ -81,17 +81,17 @@ filters = st.builds(
 )
 
 
+def drawn(number: int, state: State, group: str, units: list[str], of: int) -> DeliveryRecord:
+    people = [(unit, "收文") for unit in units]
+    usual = supplement(number, *people, email=f"a{number}@example.org", state=state, of=of)
+    return dataclasses.replace(usual, group=group, **when(state, 1800 * number))
+
+
 def test_the_ledger_finds_what_anybody_would_pick(site: Site) -> None:
     @settings(max_examples=80, deadline=None)
     @given(drafts, filters)
     def finds(chosen: list[tuple[State, str, list[str], int]], wanted: Wanted) -> None:
-        records = [
-            dataclasses.replace(
-                supplement(number, *((unit, "收文") for unit in units), email=f"a{number}@example.org", state=state, of=of),
-                group=group, **when(state, 1800 * number),
-            )
-            for number, (state, group, units, of) in enumerate(chosen, 1)
-        ]  # fmt: skip
+        records = [drawn(number, *draft) for number, draft in enumerate(chosen, 1)]
         store(site, records)
         known = {unit for record in records for unit in (each.unit for each in record.serves)}
         asked = dataclasses.replace(wanted, units=wanted.units & known)
