@@ -41,6 +41,11 @@ def writes_without_spaces() -> bool:
     return _language == "zh_CN"
 
 
+def language_tag() -> str:
+    """The reader's language as documents name it (BCP 47)."""
+    return _language.replace("_", "-")
+
+
 def sentences(*parts: str) -> str:
     """Whole sentences, one after the other."""
     return ("" if writes_without_spaces() else " ").join(filter(None, parts))

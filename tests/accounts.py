@@ -4,6 +4,7 @@ import dataclasses
 import datetime as dt
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from itertools import count
 
 from distributor.delivery.ledger import schema
 from distributor.delivery.ledger.database import Database
@@ -72,23 +73,30 @@ def store(
     database: Database, issue: IssueRecord, records: Iterable[DeliveryRecord], omitted: Iterable[OmittedRecord]
 ) -> None:
     """Make the ledger hold *issue* as if that had become of it, and nothing else."""
+    store_all(database, [(issue, records, omitted)])
+
+
+def store_all(
+    database: Database, kept: Iterable[tuple[IssueRecord, Iterable[DeliveryRecord], Iterable[OmittedRecord]]]
+) -> None:
+    """Make the ledger hold these issues as if that had become of them, and nothing else."""
     with database.write() as connection:
         for table in reversed(schema.metadata.sorted_tables):
             connection.execute(table.delete())
-        connection.execute(schema.issues.insert(), issue_row(issue))
-        connection.execute(
-            schema.letters.insert(),
-            {"id": 1, "issue_id": issue.id, "group_name": "", "subject": "", "compiled": b"", "per_recipient": False},
-        )
-        for record in records:
-            connection.execute(schema.deliveries.insert(), delivery_row(issue, record))
-            for position, served in enumerate(record.serves):
-                row = {"delivery_id": record.id, "position": position} | dataclasses.asdict(served)
-                connection.execute(schema.served.insert(), row)
-        for number, each in enumerate(omitted, 1):
-            row = dataclasses.asdict(each) | {"id": number, "issue_id": issue.id, "group_name": each.group}
-            del row["group"]
-            connection.execute(schema.omitted.insert(), row)
+        numbers = count(1)
+        for issue, records, omitted in kept:
+            connection.execute(schema.issues.insert(), issue_row(issue))
+            letter = {"id": issue.id, "issue_id": issue.id, "group_name": "", "subject": "", "compiled": b""}
+            connection.execute(schema.letters.insert(), letter | {"per_recipient": False})
+            for record in records:
+                connection.execute(schema.deliveries.insert(), delivery_row(issue, record))
+                for position, served in enumerate(record.serves):
+                    row = {"delivery_id": record.id, "position": position} | dataclasses.asdict(served)
+                    connection.execute(schema.served.insert(), row)
+            for each in omitted:
+                row = dataclasses.asdict(each) | {"id": next(numbers), "issue_id": issue.id, "group_name": each.group}
+                del row["group"]
+                connection.execute(schema.omitted.insert(), row)
 
 
 def issue_row(issue: IssueRecord) -> dict[str, object]:
@@ -103,7 +111,7 @@ def delivery_row(issue: IssueRecord, record: DeliveryRecord) -> dict[str, object
     due = record.next_attempt or issue.opened_at
     return {name: getattr(record, name) for name in kept} | {
         "issue_id": issue.id,
-        "letter_id": 1,
+        "letter_id": issue.id,
         "group_name": record.group,
         "address_key": address_key(record.address),
         "fields": "{}",

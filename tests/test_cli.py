@@ -17,11 +17,12 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from distributor import i18n, words
-from distributor.cli.status import page
+from distributor.cli.overview import page
+from distributor.delivery.ledger import queries
 from distributor.delivery.ledger.queries import Progress
 from distributor.delivery.model.records import IssueRecord, IssueState
 from distributor.delivery.model.states import State
-from distributor.distribution import issues
+from distributor.distribution.glance import Glance, Seen
 from distributor.report.standing import Standing
 from distributor.settings import load
 from tests.sites import BULLETIN, ROOT, Site
@@ -116,7 +117,7 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_arguments: object) -> None:
         raise OSError(errno.ENOSPC, "as the system says", "a.file")
 
-    monkeypatch.setattr(issues, "overview", full)
+    monkeypatch.setattr(queries, "progress_of_all", full)
 
 
 @pytest.mark.usefixtures("full_disk")
@@ -299,8 +300,8 @@ def shown(site: Site, width: int, masthead: str = "某某经济技术开发区�
     progress = Progress({"送": {State.SENT: 12, State.DEFERRED: 3}}, dt.datetime(2026, 3, 5, 5, 0, tzinfo=dt.UTC))
     file = io.StringIO()
     console = Console(file=file, width=width, markup=False, highlight=False, emoji=False)
-    rows = [(issue(masthead), progress, Standing.WAITING)] * 2
-    console.print(page(rows, load(site.folder), console, detailed=False))
+    seen = [Seen(issue(masthead), progress, Standing.WAITING)] * 2
+    console.print(page(Glance(tuple(seen), ()), load(site.folder), console, detailed=False))
     lines = file.getvalue().splitlines()
     assert max(map(cell_len, lines)) <= width
     return lines
@@ -317,7 +318,7 @@ def test_status_gives_up_its_bars_first_and_never_its_dates(site: Site, width: i
 
 def test_status_folds_a_long_name_where_it_is_a_table(site: Site) -> None:
     lines = shown(site, 80)
-    assert lines[0].split() == ["issue", "bulletin", "opened", "settled", "standing", "trouble"]
+    assert lines[0].split() == ["issue", "bulletin", "opened", "sent", "standing", "trouble"]
     assert "某某经济技术开发区工作简报" not in "\n".join(lines)
     assert {"某某经济技术开", "发区工作简报"} <= set("\n".join(lines).split())
 

@@ -117,7 +117,7 @@ EDITS = {
         "市戊局",
         ["市戊局: renamed, it was 市甲局", "市戊局: salutation 市甲局办公室 → 市戊局办公室"],
     ),
-    "an audience for one group": ("市乙局]}", "市乙局], only: 送}", ["有关部门: only for all → 送"]),
+    "an audience for one group": ("市乙局]}", "市乙局], only: 送}", ["有关部门: only for any group → 送"]),
     "an audience added": (
         "audiences:",
         "audiences:\n  市乙局: {units: [市乙局]}",
@@ -126,10 +126,7 @@ EDITS = {
     "an audience renamed": (
         "有关部门:",
         "市有关部门:",
-        [
-            "市有关部门: added", "有关部门: removed", "有关部门: 市乙局 left it", "市有关部门: 市乙局 joined it",
-            "有关部门: 市甲局 left it", "市有关部门: 市甲局 joined it",
-        ],
+        ["市有关部门: renamed, it was 有关部门"],
     ),
     "no file any more": (
         ", include: members.csv",

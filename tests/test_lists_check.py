@@ -271,7 +271,7 @@ def test_roles_are_missed_only_where_the_list_has_any(tmp_path: Path) -> None:
     found = examined(roster(tmp_path, f"甲: {with_role} | a2@alpha.example.org | a3@alpha.example.org\n" + OTHERS))
     first = of("no-role", found)[0]
     assert [finding.severity for finding in found.findings] == [Severity.NOTE] * 3
-    assert first.message == "2 of 3 contacts of 甲 have no role"
+    assert first.message == "no role is given for 2 of the 3 contacts of 甲"
     assert first.place == Place(str(tmp_path / "recipients.yaml"), FIRST + 1)
 
 

@@ -1,5 +1,6 @@
 """Every change of the list is recorded once, with when, by whom and how; and an old ledger learns to."""
 
+import datetime as dt
 import os
 import re
 import time
@@ -12,6 +13,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
@@ -82,7 +84,7 @@ def test_what_was_seen_is_not_recorded_again(office: Office) -> None:
     roster = office.write(list_of(ONE))
     assert lists.notice(office.site, roster) is not None
     assert lists.notice(office.site, roster) is None
-    assert lists.notice(office.site, load(office.list), how="recipients set", who="wang") is None
+    assert lists.record(office.site, load(office.list), how="recipients set", who="wang") is None
     assert len(office.told()) == 1
 
 
@@ -113,7 +115,7 @@ def test_a_file_s_time_that_cannot_be_is_not_believed(office: Office, seconds: i
 
 def test_a_command_s_change_has_its_words_and_its_person(office: Office) -> None:
     lists.notice(office.site, office.write(list_of(ONE)))
-    version = lists.notice(office.site, office.write(list_of(TWO)), how="recipients set 市乙局", who="wang")
+    version = lists.record(office.site, office.write(list_of(TWO)), how="recipients set 市乙局", who="wang")
     assert version is not None
     assert (version.how, version.who, version.at) == ("recipients set 市乙局", "wang", version.noticed_at)
 
@@ -134,7 +136,7 @@ def test_an_outdated_list_in_memory_is_no_change(office: Office) -> None:
     """Somebody loads the list; before they notice it, another one changes it and records that."""
     outdated = office.write(list_of(ONE))
     lists.notice(office.site, outdated)
-    lists.notice(office.site, office.write(list_of(TWO)), how="recipients set")
+    lists.record(office.site, office.write(list_of(TWO)), how="recipients set")
     assert lists.notice(office.site, outdated) is None
     assert len(office.told()) == 2
 
@@ -161,6 +163,27 @@ def test_a_version_that_another_one_came_before_is_refused(office: Office) -> No
     nothing = list_state.compare(office.database, [])
     assert ledger.record(office.database, late, [], nothing, after=first) is None
     assert len(office.told()) == 2
+
+
+def test_changes_are_found_by_address_and_by_unit(office: Office) -> None:
+    lists.notice(office.site, office.write(list_of(ONE)))
+    for old, new in [("b@", "b2@"), ("市乙局", "市丙局"), ("a@", "a2@"), ("[市甲局, 市丙局]", "[市甲局]")]:
+        lists.notice(office.site, office.write(office.list.read_text("utf-8").replace(old, new)))
+
+    def found(touching: sa.ColumnElement[bool], **options: Any) -> list[str]:
+        recorded = ledger.history(office.database, touching=touching, **options)
+        return [f"{change.kind} {change.action}" for each in recorded for change in each.changes]
+
+    assert found(ledger.touches(keys=["b@beta.example.org"])) == ["contact address", "list first"]
+    assert ledger.former_names(office.database, ["市丙局"]) == {"市丙局", "市乙局"}
+    names = ledger.former_names(office.database, ["市丙局"])
+    expected = ["member removed", "unit renamed", "contact address", "list first"]
+    assert found(ledger.touches(keys=["b2@beta.example.org"], units=names)) == expected
+    assert found(ledger.touches_unit(names)) == expected[:-1]
+    assert found(ledger.touches_unit(names), limit=1) == expected[:1]
+    assert found(ledger.touches_unit(names), most=0) == []
+    soon = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
+    assert found(ledger.touches_unit(names), since=soon) == []
 
 
 # Files that the list includes
@@ -256,7 +279,7 @@ def test_a_command_is_named_in_the_history(site: site_module.Site) -> None:
     site.send()
     edit(site, "b2@beta", "b3@beta")
     with open_site(str(site.folder)) as opened_site:
-        lists.notice(opened_site, load(site.folder / "recipients.yaml"), how="recipients set b2", who="wang")
+        lists.record(opened_site, load(site.folder / "recipients.yaml"), how="recipients set b2", who="wang")
     assert re.search(r":\d\d  wang on \S+: recipients set b2\n", site.run("recipients", "history").out)
 
 

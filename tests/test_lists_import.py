@@ -252,6 +252,14 @@ def test_an_export_that_cannot_be(site: Site, file: str, told: str) -> None:
     assert told in ran.err
 
 
+def test_an_audience_that_is_not_there_is_not_exported(site: Site) -> None:
+    path = site.folder / "out.csv"
+    ran = site.run("recipients", "export", path, "--audience", "有关部们", "--json")
+    assert (ran.code, [finding["code"] for finding in ran.json["findings"]]) == (2, ["unknown-audience"])
+    assert "did you mean 有关部门?" in ran.err
+    assert not path.exists()
+
+
 TEXTS = (
     st.text(st.characters(exclude_categories=["Cs", "Cc", "Cf", "Zl", "Zp", "Cn", "Co"]), min_size=1, max_size=8)
     .map(str.strip)

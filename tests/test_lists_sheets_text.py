@@ -74,6 +74,20 @@ def test_a_unit_that_was_merged_is_taken_from_above_with_a_warning(tmp_path: Pat
     assert found == ["warning unit-from-above 3"]
 
 
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ("乙局,,", "warning no-contact 3"),
+        ('"乙"局,李四,b@example.org', "error bad-csv 3"),
+        ("乙\ufffd局,李四,b@example.org", "error bad-text 3"),
+    ],
+)
+def test_no_unit_is_taken_from_beyond_a_row_that_may_name_another(tmp_path: Path, row: str, told: str) -> None:
+    path = saved(tmp_path, f"单位,联系人,邮箱\n甲局,张三,a@example.org\n{row}\n,王五,c@example.org\n")
+    rows, found = read_all(path)
+    assert ([row.unit for row in rows], found) == (["甲局"], [told, "error missing-unit 4"])
+
+
 def test_the_first_row_has_no_unit_to_take_from_above(tmp_path: Path) -> None:
     path = saved(tmp_path, "单位,联系人,邮箱\n,张三,a@example.org\n")
     assert read_all(path) == ([], ["error missing-unit 2"])

@@ -141,6 +141,11 @@ def test_of_an_address_that_is_nowhere_the_nearest_is_named(sent: Site, address:
     assert (finding["code"], finding["remedy"]) == ("unknown-address", f"did you mean {near}?")
 
 
+def test_where_none_is_near_none_is_named(sent: Site) -> None:
+    finding = sent.run("recipients", "who", "nobody@nowhere.example.org", "--json").json["findings"][0]
+    assert finding["remedy"] is None
+
+
 @pytest.mark.parametrize("address", ["office", "", "office＠zeta.example.com", "a@b@c"])
 def test_what_is_no_address_is_refused(sent: Site, address: str) -> None:
     ran = sent.run("recipients", "who", address, "--json")

@@ -95,7 +95,27 @@ CASES = {
     "the last item goes": ("a:\n  - x\n  # c\nb: y\n", drop("a", 0), "a: []\n  # c\nb: y\n"),
     "the last entry goes": ("a: # c\n  k: v\nb: y\n", drop("a", "k"), "a: {} # c\nb: y\n"),
     "all items in brackets go": ("a: [x] # c\n", drop("a", 0), "a: [] # c\n"),
-    "nothing becomes something": ("a: [] # c\nb: y\n", add("a", value={"k": "v"}), "a:\n  - {k: v} # c\nb: y\n"),
+    "nothing becomes something": ("a: [] # c\nb: y\n", add("a", value={"k": "v"}), "a: # c\n  - {k: v}\nb: y\n"),
+    "nothing becomes something at the end": ("a: [] # c", add("a", value="x"), "a: # c\n  - x"),
+    "all items in brackets go, and lines of comments stay": (
+        "a: [\n  # c\n  x, # d\n  # e\n  y,\n]\nb: z\n", put("a", value=[]), "a: [\n  # c\n  # e\n  ]\nb: z\n",
+    ),
+    "an item in brackets goes with its line": (
+        "a: [\n  # c\n  x, # d\n  y, # e\n]\n", drop("a", 0), "a: [\n  # c\n  y, # e\n]\n",
+    ),
+    "the last item in brackets goes with its line": (
+        "a: [\n  x, # c\n  y # d\n]\n", drop("a", 1), "a: [\n  x # c\n]\n",
+    ),
+    "the last item in brackets goes, and a comma stays behind the others": (
+        "a: [\n  x, # c\n  y, # d\n]\n", drop("a", 1), "a: [\n  x, # c\n]\n",
+    ),
+    "brackets with a comma too many are filled with others": ("a: [x, y,]\n", put("a", value=["z"]), "a: [z,]\n"),
+    "a comment in brackets stays, with line breaks of another system": (
+        "a: [x, # c\r\n  y, z]\r\n", drop("a", 1), "a: [x # c\r\n  , z]\r\n",
+    ),
+    "an item first in brackets of several lines": (
+        "a: [\n  # c\n  x,\n  y\n]\n", add("a", value="z", at=0), "a: [\n  # c\n  z,\n  x,\n  y\n]\n",
+    ),
     "nothing becomes something in brackets": ("a: {l: []}\n", add("a", "l", value="x"), "a: {l: [x]}\n"),
     "a comment in brackets stays": ("a: [x, # c\n  y, z]\n", drop("a", 1), "a: [x # c\n  , z]\n"),
     "a key is renamed": ("a:\n  k: # c\n    - x\n  l: {}\n", rename("a", "k", to="m n"), "a:\n  m n: # c\n    - x\n  l: {}\n"),  # noqa: E501
@@ -118,7 +138,19 @@ CASES = {
         "a:\n  - name: n\n    email: o@a.example\n",
     ),
     "the entry behind a dash, with a comment": (
-        "a:\n  - role: r # c\n    name: n\n", drop("a", 0, "role"), "a:\n  -  # c\n    name: n\n",
+        "a:\n  - role: r # c\n    name: n\n", drop("a", 0, "role"), "a:\n  - # c\n    name: n\n",
+    ),
+    "entries behind a dash": (
+        "a:\n  - role: r\n    note: n\n    name: m\n", put("a", 0, value={"name": "m"}), "a:\n  - name: m\n",
+    ),
+    "entries behind a dash, with a comment": (
+        "a:\n  - role: r\n    note: n\n    # c\n    name: m\n", put("a", 0, value={"name": "m"}),
+        "a:\n  - \n    # c\n    name: m\n",
+    ),
+    "a contact has another address, and another one comes": (
+        "a:\n  - {name: n, email: o@a.example} # c\n",
+        put("a", value=[{"name": "n", "email": "p@a.example"}, {"name": "m"}]),
+        "a:\n  - {name: n, email: p@a.example} # c\n  - {name: m}\n",
     ),
     "a contact under its dash": (
         "a:\n  -\n    name: n\n    email: o@a.example\n  - {name: m}\n", drop("a", 0), "a:\n  - {name: m}\n",
@@ -126,6 +158,10 @@ CASES = {
     "a text becomes a list": ("a: x # c\n", put("a", value=["x", "y"]), "a: [x, y] # c\n"),
     "a list becomes a text": ("a:\n  - x\n  - y\nb: z\n", put("a", value="x"), "a: x\nb: z\n"),
     "line breaks of another system": ("a: x\r\nb: y\r\n", put("c", value="z"), "a: x\r\nb: y\r\nc: z\r\n"),
+    "in the style of a list that stands left of its key": (
+        "a:\n ? b\n :\n  - x\nc:\n  d: {}\n", put("c", "e", value={"f": ["long names"]}),
+        "a:\n ? b\n :\n  - x\nc:\n  d: {}\n  e:\n   f:\n   - long names\n",
+    ),
     "a unit in the style of the others": (
         "u:\n   x:\n      c:\n        - {name: n}\n   # end\n", put("u", "y", value={"s": "t", "c": [{"name": "m"}]}),
         "u:\n   x:\n      c:\n        - {name: n}\n   y:\n      s: t\n      c:\n        - {name: m}\n   # end\n",

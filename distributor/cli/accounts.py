@@ -10,7 +10,6 @@ from rich.table import Table
 from distributor.cli import flows, output
 from distributor.cli.listing import Listing, by_unit, contact_name
 from distributor.cli.output import said
-from distributor.cli.progress import state_word
 from distributor.delivery.model.records import IssueRecord, IssueState
 from distributor.delivery.model.states import REFUSED, State
 from distributor.distribution.flows import Hindered
@@ -19,6 +18,7 @@ from distributor.report import summary
 from distributor.report.account import Account
 from distributor.report.reasons import explain_omitted, explain_state
 from distributor.report.standing import Standing, standing
+from distributor.report.states import state_word
 from distributor.report.tables import account_json
 from distributor.settings import Settings
 

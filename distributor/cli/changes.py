@@ -44,6 +44,9 @@ def show(recorded: Recorded, settings: Settings) -> None:
         click.echo("    " + _("and {n} more").format(n=more))
     if not recorded.total:
         click.echo("    " + _("(comments, order or layout alone)"))
+    if recorded.version.pruned_at is not None:
+        day = output.local(recorded.version.pruned_at, settings)
+        click.echo("    " + _("(names and addresses were pruned on {time})").format(time=day))
 
 
 def _heading(version: Version, settings: Settings) -> str:
@@ -88,6 +91,7 @@ def version_document(recorded: Recorded) -> dict[str, Any]:
         "host": version.host,
         "how": version.how,
         "sha256": version.sha256,
+        "pruned_at": version.pruned_at.isoformat() if version.pruned_at else None,
         "total": recorded.total,
         "changes": [document(change) for change in recorded.changes],
     }

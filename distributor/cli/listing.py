@@ -9,13 +9,13 @@ from rich.console import Console
 
 from distributor.cli import output
 from distributor.cli.output import said
-from distributor.cli.progress import state_word
 from distributor.delivery.model.records import DeliveryRecord, OmittedRecord, ServedRecord
 from distributor.delivery.model.states import HAS_IT, State
 from distributor.delivery.model.wanted import Wanted
 from distributor.i18n import _, ngettext
 from distributor.report.account import Account
 from distributor.report.reasons import BLOCKING, explain, explain_omitted, explain_state, telling
+from distributor.report.states import state_word
 from distributor.report.tables import one_line
 from distributor.settings import Settings
 

@@ -1,9 +1,11 @@
 """What the commands say: findings and sentences for people, one JSON document for programs."""
 
+import contextlib
 import datetime as dt
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -85,12 +87,27 @@ def issue_json(issue: IssueRecord) -> dict[str, Any]:
         "state": issue.state.value,
         "state_reason": issue.state_reason,
         "again_reason": issue.again_reason,
+        "pruned_at": issue.pruned_at.isoformat() if issue.pruned_at else None,
     }
 
 
 def local(moment: dt.datetime, settings: Settings) -> str:
     """A time as people read it, in the site's time zone."""
     return moment.astimezone(settings.timezone).strftime("%Y-%m-%d %H:%M")
+
+
+@contextlib.contextmanager
+def into(out: str | None) -> Iterator[IO[bytes]]:
+    """The file *out*, which is there at the end in full or as it was; None or ``-``: stdout."""
+    if out in {None, "-"}:
+        with click.open_file("-", "wb") as stdout:
+            yield stdout
+        return
+    from distributor.recipients.sheets.writing import beside  # noqa: PLC0415  only what is written needs it
+
+    with beside(Path(str(out))) as stream:
+        yield stream
+    say(_("Written: {file}").format(file=out))
 
 
 def console(*, stderr: bool = False, file: IO[str] | None = None) -> "Console":

@@ -12,27 +12,10 @@ from distributor.cli import output
 from distributor.delivery.ledger.queries import Progress
 from distributor.delivery.model.states import UNSETTLED, State
 from distributor.i18n import _
+from distributor.report.states import state_word
 
 TROUBLE = (State.UNCERTAIN, State.FAILED, State.BOUNCED, State.DEFERRED, State.CANCELLED)
 _LINE_EVERY = 5.0
-
-
-def state_word(state: State) -> str:
-    """The state as it is said in numbers: ``3 failed``."""
-    words = {
-        State.QUEUED: _("queued"),
-        State.CLAIMED: _("in hand"),
-        State.HANDING_OVER: _("being handed over"),
-        State.SENT: _("sent"),
-        State.DEFERRED: _("put off"),
-        State.FAILED: _("failed"),
-        State.UNCERTAIN: _("uncertain"),
-        State.DELIVERED: _("delivered"),
-        State.BOUNCED: _("bounced"),
-        State.CANCELLED: _("cancelled"),
-        State.SUPPRESSED: _("suppressed"),
-    }
-    return words[state]
 
 
 def trouble(by_state: Mapping[State, int]) -> str:

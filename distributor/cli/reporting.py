@@ -8,13 +8,13 @@ from typing import IO, Any
 
 from distributor.cli import accounts
 from distributor.cli.listing import show_chosen
-from distributor.cli.progress import state_word
 from distributor.delivery.model.records import DeliveryRecord
 from distributor.delivery.model.wanted import Wanted
 from distributor.distribution.flows import Hindered
 from distributor.distribution.site import Site
 from distributor.report import tables
 from distributor.report.account import Account
+from distributor.report.states import state_word
 from distributor.report.summary import Manner
 from distributor.report.tables import Row
 
@@ -75,12 +75,19 @@ def _xlsx(told: Told, stream: IO[bytes]) -> None:
     workbook.write(stream, told.account, told.rows(), told.manner, told.file)
 
 
+def _html(told: Told, stream: IO[bytes]) -> None:
+    from distributor.distribution.reporting_html import html_report  # noqa: PLC0415  one format of six
+
+    with html_report(told.site, told.account.issue, everything=not told.wanted.lacking) as pieces:
+        _write(stream, pieces)
+
+
 def _write(stream: IO[bytes], pieces: Iterable[str]) -> None:
     for piece in pieces:
         stream.write(piece.encode("utf-8", "replace"))
 
 
-FORMATS: dict[str, Format] = {"json": _json, "csv": _csv, "xlsx": _xlsx, "md": _md}
+FORMATS: dict[str, Format] = {"json": _json, "csv": _csv, "xlsx": _xlsx, "html": _html, "md": _md}
 """What goes into files and to other programs; the table is for people (show())."""
 
 

@@ -40,7 +40,7 @@ def resend(site_name: str | None, issue: str, which: str | None, reason: str, ye
         raise click.UsageError(_("say to whom: --failed, --uncertain or --missing"))
     with open_site(site_name) as site:
         found = find_issue(site, issue)
-        issues.refuse_cancelled(site, found)
+        issues.refuse_closed(site, found)
         count = _missing(site, found, yes=yes) if which == _MISSING else _again(site, found, which, reason, yes=yes)
         if count:
             return deliver_and_tell(site, found, as_json=as_json)

@@ -59,6 +59,7 @@ _COMMANDS = {
     "send": ("send", _("send a bulletin to everybody its imprint names")),
     "status": ("status", _("how far the issues are")),
     "report": ("report", _("who has an issue, who has not, why, and what next")),
+    "show": ("show", _("the whole story of one letter: every attempt, every answer, the exact message")),
     "resend": ("resend", _("send once more to those who failed, are in doubt or were missed")),
     "resolve": ("resolve", _("settle letters of which nobody knew whether they arrived")),
     "pause": ("decide", _("hold an issue")),
@@ -110,7 +111,7 @@ def distributor(ctx: click.Context, site: str | None, lang: str | None) -> None:
 
 
 # Their words are their work; the others have done something, whether it can be shown or not.
-_SHOWING = frozenset({"check", "status", "report", "doctor"})
+_SHOWING = frozenset({"check", "status", "report", "show", "doctor"})
 _SHOWING_LISTS = frozenset({"list", "show", "check", "diff", "history", "who"})
 
 

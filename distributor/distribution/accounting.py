@@ -38,7 +38,7 @@ _MOST_NEAR = 5
 def account_of(site: Site, issue: IssueRecord) -> Account:
     """What became of *issue*."""
     with site.ledger.read() as connection:
-        return _account(connection, issue, span_of(connection, issue.id))
+        return account_in(connection, issue, span_of(connection, issue.id))
 
 
 @contextlib.contextmanager
@@ -55,7 +55,7 @@ def account_and_deliveries(
     with site.ledger.read() as connection:
         span = span_of(connection, issue.id)
         _check_units(connection, issue, span, wanted)
-        yield _account(connection, issue, span), _chosen(connection, issue, span, wanted)
+        yield account_in(connection, issue, span), _chosen(connection, issue, span, wanted)
 
 
 def _chosen(connection: Connection, issue: IssueRecord, span: Span, wanted: Wanted) -> Iterator[DeliveryRecord]:
@@ -77,7 +77,8 @@ def _unknown_unit(name: str, known: Collection[str], ref: str) -> Finding:
     return Finding(Severity.ERROR, "unknown-unit", message, remedy=remedy)
 
 
-def _account(connection: Connection, issue: IssueRecord, span: Span) -> Account:
+def account_in(connection: Connection, issue: IssueRecord, span: Span) -> Account:
+    """What became of *issue*, in the state of the ledger that *connection* sees; *span* is its own."""
     counts = counts_of(connection, issue.id)
     shared = counting.shared(connection, span, SHARED_SHOWN)
     groups = _numbers(counts, shared.others, counting.units(connection, span, counts.groups))

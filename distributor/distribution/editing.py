@@ -4,9 +4,8 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 
-from distributor.distribution.lists import notice
+from distributor.distribution.lists import notice, record
 from distributor.distribution.site import Site
 from distributor.errors import Finding
 from distributor.recipients import loader
@@ -22,7 +21,8 @@ from distributor.recipients.store import Prepared, locked
 class Edited:
     """*diff*: what was written, as lines of unified diffs; none where the list said so already.
 
-    *changes* say it by contacts and names. *findings* are warnings that the list did not give before.
+    *changes* say it by contacts and names, where the act asks for that. *findings* are warnings that the list did not
+    give before.
     """
 
     diff: tuple[str, ...]
@@ -32,11 +32,15 @@ class Edited:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """A change of the list: what is done, the command's words for the record, and who (None: the login name)."""
+    """A change of the list: what is done, the command's words for the record, and who (None: the login name).
+
+    *tells_changes*: the files that change are compared by contacts, too; of a million it takes a while.
+    """
 
     change: Callable[[Draft], object]
     how: str
     who: str | None = None
+    tells_changes: bool = False
 
 
 Confirm = Callable[[Edited], None]
@@ -54,11 +58,11 @@ def edit(site: Site, act: Act, confirm: Confirm, *, at_once: bool) -> Edited:
     path = site.settings.recipients
     with locked(path) if at_once else contextlib.nullcontext():
         loaded = loader.load_draft(path)
-        notice(site, loaded.roster)
+        (record if at_once else notice)(site, loaded.roster)
         draft = Draft(loaded)
         act.change(draft)
         with Prepared(draft) as prepared:
-            edited = _edited(loaded, prepared)
+            edited = _edited(loaded, prepared, act)
             if edited.diff:
                 confirm(edited)
                 with contextlib.nullcontext() if at_once else locked(path):
@@ -77,14 +81,15 @@ def preview(site: Site, act: Act) -> Edited:
     draft = Draft(loaded)
     act.change(draft)
     with Prepared(draft) as prepared:
-        return _edited(loaded, prepared)
+        return _edited(loaded, prepared, act)
 
 
-def _edited(before: Loaded, prepared: Prepared) -> Edited:
+def _edited(before: Loaded, prepared: Prepared, act: Act) -> Edited:
     after = prepared.loaded.roster
     known = {(finding.code, finding.message) for finding in before.roster.findings}
     new = (found for found in after.findings if (found.code, found.message) not in known)
-    return Edited(tuple(prepared.diff()), tuple(_changes(before.roster, after)), tuple(new))
+    told = _changes(before.roster, after) if act.tells_changes else []
+    return Edited(tuple(prepared.diff()), tuple(told), tuple(new))
 
 
 def _changes(before: Roster, after: Roster) -> list[Change]:
@@ -99,7 +104,4 @@ def _changes(before: Roster, after: Roster) -> list[Change]:
 
 def _record(site: Site, act: Act, prepared: Prepared) -> None:
     """With the lock still held, so that nobody else takes the new list for changed by hand."""
-    roster = prepared.loaded.roster
-    if any(audience.includes for audience in roster.audiences.values()):
-        roster = loader.load(Path(roster.file))  # what is included was read from files that have other names now
-    notice(site, roster, how=act.how, who=act.who)
+    record(site, prepared.loaded.roster, how=act.how, who=act.who)

@@ -134,50 +134,43 @@ def barred_now(site: Site) -> list[Barred]:
     return [replace(each, letters=counts[each.key]) for each in found]
 
 
-def barred_for(site: Site, issue: IssueRecord) -> list[Barred]:
-    """The flows that letters of *issue* wait for, with how many."""
-    found = barred(site)
-    return _waited_for(found, outlook_of(site, issue, found)) if found else []
-
-
 def hindered(site: Site, issue: IssueRecord) -> Hindered:
     """What keeps letters of *issue* back now."""
     found = barred(site)
     view = outlook_of(site, issue, found)
-    return Hindered(tuple(_waited_for(found, view)), view)
+    return Hindered(tuple(waited_for(found, view)), view)
 
 
-def _waited_for(found: Iterable[Barred], view: Outlook) -> list[Barred]:
+def waited_for(found: Iterable[Barred], view: Outlook) -> list[Barred]:
+    """Those of *found* that an issue with this outlook waits for, with how many of its letters."""
     return [replace(each, letters=view.letters[each.key]) for each in found if each.key in view.letters]
 
 
-def outlook_of(site: Site, issue: IssueRecord, found: Sequence[Barred]) -> Outlook:
-    """What becomes of *issue*'s waiting letters, *found* being barred."""
-    return _outlook(site, issue, _waits(site, issue, found), found)
+def outlook_of(site: Site, issue: IssueRecord, found: Sequence[Barred], progress: Progress | None = None) -> Outlook:
+    """What becomes of *issue*'s waiting letters, those of *progress* if they were counted, *found* being barred."""
+    waiting = _waits(site, issue, found, progress)
+    return outlook(waiting, issue.sender.rpartition("@")[2], site.rules, found)
 
 
-def in_truth(site: Site, issue: IssueRecord, progress: Progress, found: Sequence[Barred] | None = None) -> Progress:
+def in_truth(site: Site, issue: IssueRecord, progress: Progress) -> Progress:
     """*progress* with the time at which a letter can really go: that of its flow, where that is later."""
     if not progress.waiting:
         return progress
-    known = barred(site) if found is None else found
-    if not known and _carries_all(site.rules):
-        return progress
-    waiting = _waits(site, issue, known)
-    if sum(wait.letters for wait in waiting) != progress.waiting:
-        return progress  # it moves: what waits now is no picture of what waited then
-    return replace(progress, next_attempt=_outlook(site, issue, waiting, known).next_attempt)
+    seen = view(site, issue, progress, barred(site))
+    return progress if seen is None else replace(progress, next_attempt=seen.next_attempt)
 
 
-def _waits(site: Site, issue: IssueRecord, found: Iterable[Barred]) -> list[Wait]:
+def view(site: Site, issue: IssueRecord, progress: Progress, found: Sequence[Barred]) -> Outlook | None:
+    """What becomes of *issue*'s waiting letters, *found* being barred; None: nothing is in the way of any."""
+    if not progress.waiting or not (found or not _carries_all(site.rules)):
+        return None
+    return outlook_of(site, issue, found, progress)
+
+
+def _waits(site: Site, issue: IssueRecord, found: Iterable[Barred], progress: Progress | None) -> list[Wait]:
     names = [each.key.name for each in found if each.key.kind is FlowKind.DESTINATION]
-    return waits(
-        site.ledger, issue.id, {domain: name for name in names for domain in (name, *site.rules.domains_of(name))}
-    )
-
-
-def _outlook(site: Site, issue: IssueRecord, waiting: Iterable[Wait], found: Iterable[Barred]) -> Outlook:
-    return outlook(waiting, issue.sender.rpartition("@")[2], site.rules, found)
+    domains = {domain: name for name in names for domain in (name, *site.rules.domains_of(name))}
+    return waits(site.ledger, issue.id, domains, None if progress is None else progress.lanes)
 
 
 def count_due(site: Site, at_most: int) -> int:

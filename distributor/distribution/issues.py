@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,28 +91,23 @@ def last(site: Site) -> IssueRecord:
     raise NotFoundError([Finding(Severity.ERROR, "no-issue", _("nothing has been sent from this site yet"))])
 
 
-def overview(site: Site) -> list[tuple[IssueRecord, Progress]]:
-    """All issues with their progress, newest first."""
-    barred = flows.barred(site)
-    return [
-        (issue, flows.in_truth(site, issue, queries.progress(site.ledger, issue.id), barred)) for issue in recent(site)
-    ]
-
-
 def progress_of(site: Site, issue: IssueRecord) -> tuple[IssueRecord, Progress]:
     """*issue* as it is now, and its progress."""
-    return _current(site, issue), flows.in_truth(site, issue, queries.progress(site.ledger, issue.id))
+    return current(site, issue), flows.in_truth(site, issue, queries.progress(site.ledger, issue.id))
 
 
-def standing_of(site: Site, issue: IssueRecord, progress: Progress) -> Standing:
-    """How *issue* stands with *progress*: complete if and only if its account has everybody."""
+def standing_of(site: Site, issue: IssueRecord, progress: Progress, incomplete: Collection[int]) -> Standing:
+    """How *issue* stands with *progress*: complete if and only if its account has everybody.
+
+    *incomplete* are the issues that were opened without a name of the imprint (gaps.with_names_left_out).
+    """
     counts = progress.by_state()
     stands = standing(issue.state, counts)
     if stands is Standing.SENDING and flows.rests(site, progress):
         return Standing.WAITING
     if stands is Standing.INCOMPLETE:
         stands = standing(issue.state, counts, replaced=gaps.replaced(site.ledger, issue.id))
-    if stands is Standing.COMPLETE and gaps.left_out(site.ledger, issue.id):
+    if stands is Standing.COMPLETE and issue.id in incomplete and gaps.left_out(site.ledger, issue.id):
         return Standing.INCOMPLETE
     return stands
 
@@ -140,7 +135,7 @@ def resume(site: Site, issue: IssueRecord) -> bool:
         RefusedError: it is cancelled.
     """
     reopened = acts.resume(site.ledger, issue.id, actor=site.actor)
-    if not reopened and _current(site, issue).state is not IssueState.OPEN:
+    if not reopened and current(site, issue).state is not IssueState.OPEN:
         raise _wrong_state(site, issue)
     acts.hasten(site.ledger, issue.id, actor=site.actor)
     return reopened
@@ -163,9 +158,9 @@ def resend(site: Site, issue: IssueRecord, states: Sequence[State], reason: str)
     """Queue again the deliveries of *issue* that are in *states*; returns how many.
 
     Raises:
-        RefusedError: the issue is cancelled.
+        RefusedError: the issue is cancelled, or was pruned.
     """
-    refuse_cancelled(site, issue)
+    refuse_closed(site, issue)
     return acts.resend(site.ledger, issue.id, states, actor=site.actor, reason=reason)
 
 
@@ -190,15 +185,29 @@ def resolve(site: Site, issue: IssueRecord, addresses: Sequence[str], reason: st
         raise InputError([Finding(Severity.ERROR, "not-uncertain", text, remedy=remedy) for text in texts])
 
 
-def _current(site: Site, issue: IssueRecord) -> IssueRecord:
-    (current,) = queries.find_issues(site.ledger, issue_id=issue.id)
-    return current
+def current(site: Site, issue: IssueRecord) -> IssueRecord:
+    """*issue* as it is now."""
+    (found,) = queries.find_issues(site.ledger, issue_id=issue.id)
+    return found
 
 
-def refuse_cancelled(site: Site, issue: IssueRecord) -> None:
-    """Raises RefusedError if *issue* is cancelled."""
-    if _current(site, issue).state is IssueState.CANCELLED:
+def refuse_closed(site: Site, issue: IssueRecord) -> None:
+    """Raises RefusedError if nothing of *issue* can be sent any more: it is cancelled, or was pruned."""
+    found = current(site, issue)
+    if found.pruned_at is not None:
+        raise RefusedError([pruned(site, found)])
+    if found.state is IssueState.CANCELLED:
         raise _wrong_state(site, issue)
+
+
+def pruned(site: Site, issue: IssueRecord) -> Finding:
+    """That addresses, names and letters of *issue*, which was pruned, are not kept any more."""
+    when = issue.pruned_at.astimezone(site.settings.timezone) if issue.pruned_at else None
+    message = _("issue {ref} was pruned on {day}: its addresses, names and letters are not kept any more").format(
+        ref=issue.ref, day=f"{when:%Y-%m-%d}"
+    )
+    remedy = _("`distributor report {ref}` still has its numbers, states, reasons and times").format(ref=issue.ref)
+    return Finding(Severity.ERROR, "pruned", message, remedy=remedy)
 
 
 def _refuse_settled(site: Site, issue: IssueRecord) -> None:
@@ -211,7 +220,7 @@ def _refuse_settled(site: Site, issue: IssueRecord) -> None:
 
 
 def _wrong_state(site: Site, issue: IssueRecord) -> RefusedError:
-    current = _current(site, issue)
+    found = current(site, issue)
     texts = {
         IssueState.OPEN: (_("issue {ref} is open"), _("nothing needs to be done")),
         IssueState.PAUSED: (_("issue {ref} is paused already"), _("`distributor resume {ref}` goes on with it")),
@@ -220,5 +229,5 @@ def _wrong_state(site: Site, issue: IssueRecord) -> RefusedError:
             _("to send the bulletin after all, open it again: `distributor send FILE --again REASON`"),
         ),
     }
-    message, remedy = (text.format(ref=current.ref) for text in texts[current.state])
-    return RefusedError([Finding(Severity.ERROR, f"issue-{current.state}", message, remedy=remedy)])
+    message, remedy = (text.format(ref=found.ref) for text in texts[found.state])
+    return RefusedError([Finding(Severity.ERROR, f"issue-{found.state}", message, remedy=remedy)])

@@ -20,10 +20,24 @@ from distributor.recipients.addresses import address_key, why_not_address
 from distributor.recipients.changes import Change, changes, difference
 from distributor.recipients.facts import Fact, contacts, parts
 from distributor.recipients.model import Roster
+from distributor.recipients.store import if_unlocked
 
 
-def notice(site: Site, roster: Roster, *, how: str | None = None, who: str | None = None) -> Version | None:
-    """Record the list as it is, if that is not how it was seen last; None if it is.
+def notice(site: Site, roster: Roster) -> Version | None:
+    """Record the list as it is, if it was changed by hand since it was seen last; None if not.
+
+    While a command changes it, that command will say how it was changed: None as well.
+
+    Raises:
+        InputError: an included file has changed since *roster* was loaded.
+        LedgerError: the ledger cannot be written.
+    """
+    with if_unlocked(site.settings.recipients) as unlocked:
+        return record(site, roster) if unlocked else None
+
+
+def record(site: Site, roster: Roster, *, how: str | None = None, who: str | None = None) -> Version | None:
+    """As notice(), for whoever has the lock of the list.
 
     *how* is the command that has just changed it, None if nobody here did: then it was changed by hand. *who* is the
     person's name, the login name without it. Two that notice at once record it once.

@@ -16,9 +16,7 @@ from distributor.delivery.ledger import migrate
 from distributor.delivery.ledger.database import Database
 from distributor.delivery.model.channel import Parcel, Phase, Reply, SessionError
 from distributor.delivery.model.flow import Way
-from distributor.delivery.model.records import DeliveryRecord
-from distributor.delivery.model.replies import Outcome, classify, provider_of
-from distributor.delivery.model.states import State
+from distributor.distribution.by_hand import hand_over, told
 from distributor.distribution.opening import headers_for, read_attachments
 from distributor.distribution.planning import Plan, read_templates, render_letters
 from distributor.distribution.site import Site
@@ -32,7 +30,6 @@ from distributor.relays.model import LONE, Relay
 from distributor.relays.reader import domain_of
 from distributor.relays.words import in_words
 from distributor.render.message import Attachment, Headers, compile_letter, message_id
-from distributor.report.reasons import explain
 from distributor.settings import DEFAULT_SENDER, Settings
 
 TEST_MARK = "【测试】"
@@ -78,7 +75,7 @@ def send_to_self(site: Site, plan: Plan, address: str, attach: Sequence[Path] = 
     with mail_channels(site.settings) as (channels, outbox):
         replies = asyncio.run(_by_their_relays(channels, letters, domain_of(headers.sender)))
     return [
-        Test(group, subject, *_told(replies[parcel.delivery_id], address), outbox) for group, subject, parcel in letters
+        Test(group, subject, *told(replies[parcel.delivery_id], address), outbox) for group, subject, parcel in letters
     ]
 
 
@@ -111,54 +108,8 @@ async def _by_their_relays(
             if way.carries(group, sender_domain) and parcel.delivery_id not in replies
         ]
         if mine:
-            replies |= await _hand_over(channel, mine)
+            replies |= await hand_over(channel, mine)
     return replies
-
-
-async def _hand_over(channel: smtp.SmtpChannel, parcels: Sequence[Parcel]) -> dict[int, Reply]:
-    """One session for all; whatever it did not get to has the reply that ended it."""
-    hand = _TestHand(list(parcels))
-    ended = Reply(Phase.CONNECT, None, None, _("the session ended before this letter's turn"))
-    try:
-        await channel.session(hand)
-    except SessionError as error:
-        ended = error.reply
-    return {parcel.delivery_id: ended for parcel in parcels} | hand.replies
-
-
-class _TestHand:
-    """A Hand with no ledger behind it: nothing is counted on, so nothing needs to be durable."""
-
-    def __init__(self, parcels: list[Parcel]) -> None:
-        self.parcels = parcels
-        self.replies: dict[int, Reply] = {}
-
-    async def take(self) -> Parcel | None:
-        return self.poll()
-
-    def poll(self) -> Parcel | None:
-        return self.parcels.pop(0) if self.parcels else None
-
-    async def mark(self, parcel: Parcel) -> bool:  # noqa: ARG002
-        return True
-
-    def settle(self, parcel: Parcel, reply: Reply) -> None:
-        self.replies[parcel.delivery_id] = reply
-
-    def give_back(self, parcel: Parcel) -> None:
-        self.parcels.insert(0, parcel)
-
-
-def _told(reply: Reply, address: str) -> tuple[bool, str]:
-    verdict = classify(reply, provider_of(reply.relay, address.rpartition("@")[2], reply.text))
-    sent = verdict.outcome is Outcome.SENT and reply.code is not None
-    record = DeliveryRecord(
-        id=0, group="", supplement=0, channel="mail", address=address, attempts=1, serves=(),
-        state=State.SENT if sent else State.FAILED, phase=reply.phase, code=reply.code, enhanced=reply.enhanced,
-        reply=reply.text, reason=verdict.reason, relay=reply.relay,
-    )  # fmt: skip
-    raw = f"{reply.code or ''} {reply.text}".strip()
-    return sent, raw if sent else f"{explain(record).sentence} ({raw})"
 
 
 class Health(StrEnum):

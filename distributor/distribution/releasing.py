@@ -88,7 +88,7 @@ def _issue(site: Site, name: str) -> IssueRecord:
         if any(finding.code == "ambiguous-issue" for finding in error.findings):
             raise
         raise _nothing(name) from None
-    issues.refuse_cancelled(site, issue)
+    issues.refuse_closed(site, issue)
     current, progress = issues.progress_of(site, issue)
     if current.state is IssueState.OPEN and not progress.waiting:
         raise _nothing(name)

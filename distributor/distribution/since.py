@@ -10,9 +10,10 @@ from distributor.delivery.ledger import queries, readers
 from distributor.delivery.ledger.readers import Contact
 from distributor.delivery.ledger.staging import Staging
 from distributor.delivery.model.records import IssueRecord
+from distributor.distribution.issues import pruned
 from distributor.distribution.planning import Plan, resolve_routing
 from distributor.distribution.site import Site
-from distributor.errors import Finding, Place, Severity
+from distributor.errors import Finding, Place, RefusedError, Severity
 from distributor.i18n import _, ngettext
 from distributor.recipients.changes import Change, Difference, changes, difference
 from distributor.recipients.facts import Fact
@@ -78,8 +79,11 @@ def since_issue(site: Site, issue: IssueRecord, roster: Roster) -> Since:
     """What would differ from *issue* if the list were *roster*, by the imprint that it was opened with.
 
     Raises:
+        RefusedError: the issue was pruned.
         InputError: the list has no group for a label of the imprint, or allows an audience only for another group.
     """
+    if issue.pruned_at is not None:
+        raise RefusedError([pruned(site, issue)])
     groups = [letter.group for letter in queries.frozen_letters(site.ledger, issue.id)]
     chosen = map(GroupName, groups)
     with Staging.of(resolve_routing(_bulletin_of(site, issue), roster, only=chosen, allow_unresolved=True)) as staging:

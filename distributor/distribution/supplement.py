@@ -15,7 +15,7 @@ from distributor.delivery.ledger.staging import Recipient, Staging
 from distributor.delivery.model.records import IssueRecord
 from distributor.distribution import lists
 from distributor.distribution.frozen import thaw
-from distributor.distribution.issues import refuse_cancelled
+from distributor.distribution.issues import refuse_closed
 from distributor.distribution.opening import headers_for
 from distributor.distribution.planning import merge_fields, resolve_routing, unsendable
 from distributor.distribution.site import Site
@@ -48,10 +48,10 @@ def missing(site: Site, issue: IssueRecord) -> Iterator[Missing]:
     """Those whom today's list has for the issue's imprint and the issue has not.
 
     Raises:
-        RefusedError: the issue is cancelled.
+        RefusedError: the issue is cancelled, or was pruned.
         InputError: today's list cannot be used, or holds addresses that no mail may be sent to.
     """
-    refuse_cancelled(site, issue)
+    refuse_closed(site, issue)
     source = queries.frozen_source(site.ledger, issue.id)
     bulletin = reader.read(source.content, issue.file)
     frozen = {letter.group: letter for letter in queries.frozen_letters(site.ledger, issue.id)}

@@ -4,8 +4,8 @@ The list is read through once, and holds no more than a few of its contacts in m
 """
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from distributor.delivery.ledger import lists as ledger
 from distributor.delivery.ledger import queries, readers
@@ -16,11 +16,11 @@ from distributor.distribution.lists import key_of
 from distributor.distribution.site import Site
 from distributor.errors import Finding, NotFoundError, Place, Severity
 from distributor.i18n import _
-from distributor.recipients.addresses import address_key
-from distributor.recipients.faults import nearest
+from distributor.recipients.addresses import address_key, written_forms
 from distributor.recipients.model import Contact, Include, Roster, Unit
 
 _CHOICE = 2000  # addresses to look for the nearest among
+_NEAR = 0.8  # alike enough to be one of them misspelt: hosts have long endings in common
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +87,10 @@ def _is_of(key: str, recorded: Recorded) -> bool:
 
 def _sendings(site: Site, address: str, key: str) -> Iterator[Sending]:
     found: list[tuple[int, DeliveryRecord | OmittedRecord]] = [*readers.sent_to(site.ledger, key).items()]
-    found += readers.left_out(site.ledger, {address.lower(), key, *_in_unicode(key)})
+    found += readers.left_out(site.ledger, written_forms(address))
     issues = {issue.id: issue for issue in queries.find_issues(site.ledger)} if found else {}
     for issue_id, record in sorted(found, key=lambda each: each[0], reverse=True):
         yield Sending(issues[issue_id], record)
-
-
-def _in_unicode(key: str) -> Iterator[str]:
-    """The address as people write it: who was left out stands in the ledger as in the list."""
-    local, _at, domain = key.rpartition("@")
-    with suppress(UnicodeError):
-        yield f"{local}@{domain.encode().decode('idna')}"
 
 
 class _Search:
@@ -107,8 +100,8 @@ class _Search:
         self.address = address
         self.key = key
         self._local, _at, self._domain = key.rpartition("@")
-        self._alike: list[str] = []
-        self._others: list[str] = []
+        self._alike: dict[str, str] = {}
+        self._others: dict[str, str] = {}
 
     def standings(self, roster: Roster) -> Iterator[Standing]:
         for unit, include in _units(roster):
@@ -124,11 +117,12 @@ class _Search:
         local, _at, domain = key.rpartition("@")
         remembered = self._alike if local == self._local or domain == self._domain else self._others
         if len(remembered) < _CHOICE:
-            remembered.append(email)
+            remembered[key] = email
 
     def nowhere(self) -> Finding:
-        near = nearest(self.address, dict.fromkeys([*self._alike, *self._others]))[:1]
-        remedy = _("did you mean {names}?").format(names=near[0]) if near else None
+        remembered = self._alike | self._others
+        near = get_close_matches(self.key, remembered, n=1, cutoff=_NEAR)
+        remedy = _("did you mean {names}?").format(names=remembered[near[0]]) if near else None
         message = _("{address} is not in the list, nor has it ever been sent anything").format(address=self.address)
         return Finding(Severity.ERROR, "unknown-address", message, remedy=remedy)
 

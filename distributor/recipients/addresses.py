@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from contextlib import suppress
 from functools import cache, lru_cache
 from types import ModuleType
 
@@ -79,8 +80,24 @@ def _invalid(email: str) -> str | None:
     try:
         validator.validate_email(email, check_deliverability=False)
     except validator.EmailNotValidError as error:
-        return str(error)
+        return _in_words(str(error))
     return None
+
+
+def _in_words(said: str) -> str:
+    """What email-validator says, in the reader's language; what is rare keeps its own words."""
+    words = {
+        "There must be something before the @-sign.": _("there must be something before the @"),
+        "There must be something after the @-sign.": _("there must be something after the @"),
+        "The part after the @-sign is not valid. It should have a period.": _("after the @ there should be a period"),
+        "An email address cannot have two periods in a row.": _("there are two periods in a row"),
+        "An email address cannot start with a period.": _("it starts with a period"),
+        "An email address cannot have a period immediately before the @-sign.": _("there is a period before the @"),
+        "The email address contains invalid characters before the @-sign": _("a sign before the @ cannot stand there"),
+        "The part after the @-sign contains invalid characters": _("a sign after the @ cannot stand there"),
+    }
+    known, colon, signs = said.partition(": ")
+    return f"{words[known]}{colon}{signs.rstrip('.')}" if known in words else said
 
 
 def address_key(email: str) -> str:
@@ -97,6 +114,20 @@ def address_key(email: str) -> str:
         return email.lower()
     local, _at, domain = email.rpartition("@")
     return f"{unicodedata.normalize('NFKC', local.casefold())}@{_ascii_domain(domain)}"
+
+
+def written_forms(email: str) -> set[str]:
+    """The forms, in lower case, in which a list may have a valid address: as given, as its key, with its own signs.
+
+    Raises:
+        ValueError: the domain is none.
+    """
+    key = address_key(email)
+    local, _at, domain = key.rpartition("@")
+    forms = {email.lower(), key}
+    with suppress(UnicodeError):
+        forms.add(f"{local}@{domain.encode().decode('idna')}")
+    return forms
 
 
 @lru_cache(maxsize=4096)

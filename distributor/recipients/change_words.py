@@ -13,7 +13,20 @@ def words(change: Change) -> str:
     """What happened, on one line: ``市商务局 收文员 <office@commerce.example.org>: disabled (机构调整)``."""
     if change.kind == "list":
         return _of_list(change)
-    return _("{name}: {text}").format(name=_subject(change), text=_("; ").join(_what(change)))
+    text = _("; ").join(_what(change)) or _untold(change.action)
+    return _("{name}: {text}").format(name=_subject(change), text=text)
+
+
+def _untold(action: str) -> str:
+    """What happened where from what to what is not kept any more."""
+    actions = {
+        "disabled": _("disabled"),
+        "enabled": _("enabled again"),
+        "address": _("it got another address"),
+        "moved": _("moved to another unit"),
+        "renamed": _("renamed"),
+    }
+    return actions.get(action, _("changed"))
 
 
 def _of_list(change: Change) -> str:
@@ -27,8 +40,8 @@ def _of_list(change: Change) -> str:
 
 def _subject(change: Change) -> str:
     if change.kind in {"contact", "reader"}:
-        who = f"{change.unit} {change.name}"
-        return who if "email" in change.fields else f"{who} <{change.email}>"
+        who = f"{change.unit} {change.name}".strip()
+        return who if "email" in change.fields or not change.email else f"{who} <{change.email}>"
     if change.kind == "group":
         return _("group {name}").format(name=change.name)
     return change.unit if change.kind == "unit" else change.name
@@ -45,8 +58,10 @@ def _what(change: Change) -> Iterator[str]:
         fields = {"disabled": fields["disabled"]} if "disabled" in fields else {}
     if "disabled" in fields:
         yield _disabled(*fields.pop("disabled"))
-    if change.kind == "unit" and "unit" in fields:
-        yield _("renamed, it was {name}").format(name=fields.pop("unit")[0])
+    if change.action == "renamed" and change.kind != "contact":
+        ((was, _now),) = fields.values()
+        yield _("renamed, it was {name}").format(name=was)
+        return
     names = _field_words()
     for field, (was, now) in fields.items():
         name, nothing = names.get(field, (field, _NOTHING))
@@ -87,7 +102,7 @@ def _field_words() -> dict[str, tuple[str, str]]:
         "salutation": (_("salutation"), _NOTHING),
         "file": (_("file"), "recipients.yaml"),
         "group": (_("letter of"), _NOTHING),
-        "only": (_("only for"), _("all")),
+        "only": (_("only for"), _("any group")),
         # Keys of a group have no other names.
     }
 

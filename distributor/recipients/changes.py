@@ -1,7 +1,7 @@
 """What two states of a list differ in: first the facts that only one of them has, then what happened to whom."""
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, zip_longest
 from operator import itemgetter
@@ -24,6 +24,8 @@ _SAME: Mapping[str, Sequence[tuple[str, ...]]] = {
     "contact": [_WHO, ("unit", "name"), ("unit", "email"), ("name", "email")],
     "reader": [_WHO, ("unit", "name"), ("unit", "email"), ("name", "email")],
 }
+# By what a thing is known again that has another name.
+_BELONGINGS: Mapping[str, Collection[str]] = {"unit": ("contact",), "audience": ("member", "include")}
 _ACTIONS = {"email": "address", "unit": "moved", "name": "renamed"}
 
 
@@ -32,9 +34,10 @@ class Change:
     """What happened to one thing of the list.
 
     *kind* is that of its facts (facts.NAMES), or "list": all of it. *action* is added, removed or changed; of a contact
-    also disabled, enabled, address, moved (to another unit) or renamed, the first that holds; of a unit also renamed;
-    of the list first (seen for the first time) or replaced (too much to be told one by one). *unit*, *name* (of the
-    contact, audience or group) and *email* are those of today, else the last ones. *fields*: all that differs.
+    also disabled, enabled, address, moved (to another unit) or renamed, the first that holds; of a unit or audience
+    also renamed; of the list first (seen for the first time) or replaced (too much to be told one by one). *unit*,
+    *name* (of the contact, audience or group) and *email* are those of today, else the last ones. *fields*: all that
+    differs.
     """
 
     kind: str
@@ -140,39 +143,52 @@ def changes(found: Difference) -> list[Change]:
     """What happened, by things: kinds in the order of facts.NAMES, what befell the same unit together."""
     if not found.is_whole:
         return [Change("list", "replaced", fields={"entries": (str(found.gone_total), str(found.new_total))})]
-    renamed = _renamed_units(found.gone, found.new)
-    left = difference(lambda: [_in_unit(fact, renamed) for fact in found.gone], lambda: found.new)
-    told = [Change("unit", "renamed", unit=name, fields={"unit": (former, name)}) for former, name in renamed.items()]
-    told += [_change(gone, new) for kind in NAMES for gone, new in _pairs(kind, left)]
+    told = []
+    gone = found.gone
+    for kind, belongings in _BELONGINGS.items():
+        renamed = _renamed(kind, belongings, gone, found.new)
+        told += [_rename(kind, former, name) for former, name in renamed.items()]
+        gone = [_with_new_name(fact, kind, renamed) for fact in gone]
+    left = difference(lambda: gone, lambda: found.new)
+    told += [_change(was, now) for kind in NAMES for was, now in _pairs(kind, left)]
     kinds = list(NAMES)
     return sorted(told, key=lambda change: (kinds.index(change.kind), change.unit))
 
 
-def _renamed_units(gone: Iterable[Fact], new: Iterable[Fact]) -> dict[str, str]:
-    """Units that are gone and those that are new with exactly the same contacts: the former name → that of today."""
-    former, today = _contacts_by_unit(gone), _contacts_by_unit(new)
+def _renamed(kind: str, belongings: Collection[str], gone: Iterable[Fact], new: Iterable[Fact]) -> dict[str, str]:
+    """Those that are gone and those that are new with exactly the same belongings: the former name → that of today."""
+    former, today = _belonging(kind, belongings, gone), _belonging(kind, belongings, new)
     same: defaultdict[tuple[Fact, ...], deque[str]] = defaultdict(deque)
-    for unit in (name for name in today if name not in former):
-        same[tuple(sorted(today[unit]))].append(unit)
+    for name in (name for name in today if name not in former):
+        same[tuple(sorted(today[name]))].append(name)
     return {
-        unit: same[contacts].popleft()
-        for unit in former
-        if unit not in today and (contacts := tuple(sorted(former[unit]))) and same.get(contacts)
+        name: same[belonging].popleft()
+        for name in former
+        if name not in today and (belonging := tuple(sorted(former[name]))) and same.get(belonging)
     }
 
 
-def _contacts_by_unit(facts: Iterable[Fact]) -> dict[str, list[Fact]]:
-    """What *facts* say of the contacts of each unit that they name as such."""
-    contacts: dict[str, list[Fact]] = {fact[1]: [] for fact in facts if fact[0] == "unit"}
-    for kind, unit, *contact in facts:
-        if kind == "contact" and unit in contacts:
-            contacts[unit].append(tuple(contact))
-    return contacts
+def _belonging(kind: str, belongings: Collection[str], facts: Iterable[Fact]) -> dict[str, list[Fact]]:
+    """What *facts* say of the belongings of each thing that they name as such."""
+    found: dict[str, list[Fact]] = {fact[1]: [] for fact in facts if fact[0] == kind}
+    for which, owner, *rest in facts:
+        if which in belongings and owner in found:
+            found[owner].append((which, *rest))
+    return found
 
 
-def _in_unit(fact: Fact, renamed: Mapping[str, str]) -> Fact:
-    """*fact* with the name that its unit has today."""
+def _rename(kind: str, former: str, name: str) -> Change:
+    field = NAMES[kind][0]
+    return Change(kind, "renamed", **{field: name}, fields={field: (former, name)})
+
+
+def _with_new_name(fact: Fact, of: str, renamed: Mapping[str, str]) -> Fact:
+    """*fact* with the name that its unit or audience has today."""
     kind, *values = fact
+    if of == "audience":
+        if kind not in {"audience", *_BELONGINGS["audience"]}:
+            return fact
+        return kind, renamed.get(values[0], values[0]), *values[1:]
     named = zip(NAMES[kind], values, strict=True)
     return kind, *(renamed.get(value, value) if name == "unit" else value for name, value in named)
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import IO
 
+from distributor.i18n import _
+
 HEAD = 64 * 1024
 """How much of a file `encoding_of` wants to see."""
 
@@ -45,6 +47,15 @@ def lines_of(stream: IO[bytes], encoding: str) -> Iterator[str]:
         if first := text.readline(_LONGEST_LINE).removeprefix("\ufeff"):
             yield first
         yield from iter(partial(text.readline, _LONGEST_LINE), "")
+
+
+def why_not_csv(error: csv.Error) -> str:
+    """What is wrong with a row, in words; what is rare keeps those of the csv module."""
+    words = {
+        "unexpected end of data": _("a quote that was opened is not closed"),
+        "expected after '\"'": _("text stands behind a closing quote"),
+    }
+    return next((text for sign, text in words.items() if sign in str(error)), str(error))
 
 
 def records(lines: Iterator[str], bad: Callable[[int, csv.Error], None], delimiter: str = ",") -> Iterator[Record]:

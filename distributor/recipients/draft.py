@@ -50,14 +50,17 @@ def refusal(code: str, message: str, remedy: str | None = None, place: Place | N
 
 
 class Draft:
-    """*data* is the content of recipients.yaml as texts, lists and dicts: names and memberships are changed there."""
+    """A draft of the list that was *loaded*.
+
+    *data* is the content of recipients.yaml as texts, lists and dicts: names and memberships are changed there.
+    """
 
     def __init__(self, loaded: Loaded) -> None:
         self.roster: Roster = loaded.roster
         self.data: Any = value_of(loaded.tree)
         self.rows: dict[str, RowChanges] = defaultdict(RowChanges)
         self.new_files: dict[str, list[Cells]] = {}
-        self._loaded = loaded
+        self.loaded = loaded
         self._by_key: dict[str, list[Entry]] = defaultdict(list)
         self._by_unit: dict[str, list[Entry]] = defaultdict(list)
         self._last_row: dict[str, tuple[str, int]] = {}
@@ -87,17 +90,17 @@ class Draft:
     @property
     def is_marked(self) -> bool:
         """Whether recipients.yaml has a byte order mark."""
-        return self._loaded.data.startswith(codecs.BOM_UTF8)
+        return self.loaded.data.startswith(codecs.BOM_UTF8)
 
     @property
     def sha256(self) -> str:
         """The digest of recipients.yaml as it was read."""
-        return hashlib.sha256(self._loaded.data).hexdigest()
+        return hashlib.sha256(self.loaded.data).hexdigest()
 
     @property
     def old_text(self) -> str:
         """recipients.yaml as it was read, without byte order mark."""
-        return self._loaded.data.decode("utf-8-sig")
+        return self.loaded.data.decode("utf-8-sig")
 
     def text(self) -> str:
         """recipients.yaml as it is to be, without byte order mark.
@@ -106,7 +109,7 @@ class Draft:
             InputError: it is written in a way that only a person can change.
         """
         try:
-            return rewrite(self.old_text, self._loaded.tree, self.data)
+            return rewrite(self.old_text, self.loaded.tree, self.data)
         except UnkeptError as error:
             message = _("what stands here cannot be changed by a command")
             raise refusal("unkept", message, _("change it by hand"), Place(self.file, error.line)) from None
@@ -152,7 +155,7 @@ class Draft:
         check({name: value for name, value in changes.items() if value})
         old = entry.key
         fields = entry.fields | {name: value for name, value in changes.items() if value}
-        left = [name for name in fields if changes.get(name, fields[name])]
+        left = [name for name in fields if name not in changes or changes[name]]
         kept = {name: fields[name] for name in left}
         entry.fields.clear()
         entry.fields.update(kept)
@@ -201,7 +204,7 @@ class Draft:
         self._by_unit[entry.unit].remove(entry)
 
     def rename_unit(self, entries: Iterable[Entry], new: str) -> None:
-        """Let the rows of a unit in included files say *new*."""
+        """Let the contacts of a unit be those of *new*; rows of included files are to say so."""
         for entry in list(entries):
             self._by_unit[entry.unit].remove(entry)
             entry.unit = new

@@ -61,7 +61,7 @@ def rename_unit(draft: Draft, old: str, new: str) -> None:
     need_unit(draft, old)
     if draft.knows_unit(new):
         raise refusal("unit-exists", _("there is a unit {name} already").format(name=new))
-    draft.rename_unit([entry for entry in draft.of_unit(old) if entry.include], new)
+    draft.rename_unit(draft.of_unit(old), new)
     if old in draft.units:
         draft.data["units"] = _renamed(draft.units, old, new)
     for audience in draft.audiences:
@@ -97,8 +97,7 @@ def set_salutation(draft: Draft, name: str, salutation: str) -> None:
         for entry in draft.of_unit(name):
             draft.put(entry, {"salutation": salutation})
         return
-    contacts = draft.units[name]["contacts"]
-    draft.units[name] = ({"salutation": salutation} if salutation else {}) | {"contacts": contacts}
+    draft.units[name] = _with_first(draft.units[name], "salutation", salutation)
 
 
 def join(draft: Draft, name: str, audience: str, *, after: str | None = None) -> None:
@@ -239,8 +238,7 @@ def set_only(draft: Draft, name: str, only: str | None) -> None:
         InputError: there is no such audience.
     """
     need_audiences(draft, [name])
-    others = {key: value for key, value in draft.audiences[name].items() if key != "only"}
-    draft.audiences[name] = ({"only": only} if only else {}) | others
+    draft.audiences[name] = _with_first(draft.audiences[name], "only", only)
 
 
 def set_includes(draft: Draft, name: str, files: Sequence[str]) -> None:
@@ -250,8 +248,9 @@ def set_includes(draft: Draft, name: str, files: Sequence[str]) -> None:
         InputError: there is no such audience.
     """
     need_audiences(draft, [name])
-    others = {key: value for key, value in draft.audiences[name].items() if key != "include"}
-    draft.audiences[name] = others | ({"include": files[0] if len(files) == 1 else list(files)} if files else {})
+    value = files[0] if len(files) == 1 else list(files)
+    changed = draft.audiences[name] | {"include": value}
+    draft.audiences[name] = {key: value for key, value in changed.items() if key != "include" or files}
 
 
 def rename_audience(draft: Draft, old: str, new: str) -> None:
@@ -357,6 +356,12 @@ def need_group(draft: Draft, name: GroupName) -> None:
     """Raises InputError where the list has no group *name*."""
     if name not in draft.data["groups"]:
         raise refusal("unknown-group", _("the list has no group {name}").format(name=name))
+
+
+def _with_first(entries: Mapping[str, Any], key: str, value: str | None) -> dict[str, Any]:
+    """*entries* with another *value*, in its place or else before the others; without *key* where there is no value."""
+    head = {} if key in entries or not value else {key: value}
+    return head | {name: value if name == key else kept for name, kept in entries.items() if name != key or value}
 
 
 def _renamed(entries: Mapping[str, Any], old: str, new: str) -> dict[str, Any]:

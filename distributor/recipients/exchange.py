@@ -8,7 +8,7 @@ from distributor.errors import Place
 from distributor.i18n import _
 from distributor.recipients import listing
 from distributor.recipients.columns import COLUMNS
-from distributor.recipients.draft import CONTACT, refusal
+from distributor.recipients.draft import CONTACT, did_you_mean, refusal
 from distributor.recipients.edits import GROUP
 from distributor.recipients.loader import load
 from distributor.recipients.model import Contact, Roster, Unit
@@ -19,8 +19,6 @@ from distributor.recipients.yaml_style import Style, block
 MOST_IN_LIST = 50_000
 """Contacts that one recipients.yaml may have without included files."""
 
-_LISTS = frozenset({".yaml", ".yml"})
-
 
 def read(file: Path, *, sheet: str | None = None, unit: str | None = None, hidden: bool = False) -> Sheet:
     """The contacts in *file*: what reading.read() knows, or a list.
@@ -28,7 +26,7 @@ def read(file: Path, *, sheet: str | None = None, unit: str | None = None, hidde
     Raises:
         InputError: it is none of these, or a list with faults.
     """
-    if file.suffix.lower() not in _LISTS:
+    if file.suffix.lower() not in writing.LISTS:
         return reading.read(file, sheet=sheet, unit=unit, hidden=hidden)
     return Sheet(str(file), frozenset(COLUMNS), rows_of(load(file)), Findings(str(file)))
 
@@ -37,9 +35,13 @@ def write(file: Path, roster: Roster, audience: str | None = None) -> int:
     """Write the contacts of *roster* (of *audience*) to *file*, as its suffix says; returns how many.
 
     Raises:
-        InputError: the suffix is of no known kind, the file cannot be written, or too much for it.
+        InputError: the suffix is of no known kind, the list has no *audience*, or the file cannot be written, or too
+            much for it.
     """
-    if file.suffix.lower() not in _LISTS:
+    if audience is not None and audience not in roster.audiences:
+        message = _("the list has no audience {name}").format(name=audience)
+        raise refusal("unknown-audience", message, did_you_mean(audience, roster.audiences))
+    if file.suffix.lower() not in writing.LISTS:
         return writing.write(file, rows_of(roster, audience))
     value = _value(roster, audience)
     count = sum(len(unit["contacts"]) for unit in value["units"].values())

@@ -103,5 +103,8 @@ def _why_forbidden(value: str) -> str:
 
 
 def is_reason(value: str) -> bool:
-    """Whether *value* says why a contact is disabled, instead of answering yes or no."""
-    return value.casefold() not in _YES_OR_NO
+    """Whether *value* says why a contact is disabled, instead of answering yes or no, or with a sign.
+
+    That there is no text at all is told elsewhere.
+    """
+    return not value or (value.casefold() not in _YES_OR_NO and any(map(str.isalnum, value)))

@@ -117,6 +117,11 @@ class _Taking:
         if self.terms.mode is Mode.SYNC:
             self._disable_others({(row.unit, address_key(row.email)) for row in rows})
 
+    def _pass_over(self, row: SheetRow) -> None:
+        """Say that the address of *row* was there before."""
+        message = _("{unit} has {email} already: this row is passed over").format(unit=row.unit, email=row.email)
+        self._say(Severity.WARNING, "repeated-contact", message, row.place, None)
+
     def _say(self, severity: Severity, code: str, message: str, place: Place | None, remedy: str | None) -> None:
         self.findings.append(Finding(severity, code, message, place, remedy))
 
@@ -135,8 +140,7 @@ class _Taking:
 
     def _add(self, unit: str, row: SheetRow) -> None:
         if any(entry.key == address_key(row.email) for entry in self.draft.of_unit(unit)):
-            message = _("{unit} has {email} only once; this row is passed over").format(unit=unit, email=row.email)
-            self._say(Severity.WARNING, "repeated-contact", message, row.place, None)
+            self._pass_over(row)
             return
         self.draft.add(unit, _contact(row))
         self.counts["added"] += 1
@@ -151,7 +155,7 @@ class _Taking:
         if address_key(row.email) != entry.key:
             given["email"] = row.email
         was = entry.fields.get("disabled")
-        changes = {name: value for name, value in given.items() if (value or None) != entry.fields.get(name)}
+        changes = {name: value for name, value in given.items() if not _says(entry, name, value)}
         if changes:
             self.draft.put(entry, changes)
         now = entry.fields.get("disabled")
@@ -193,8 +197,7 @@ class _Taking:
         self.counts["added"] += len(contacts)
         for row in rows:
             if row not in contacts:
-                message = _("{unit} has {email} only once; this row is passed over").format(unit=unit, email=row.email)
-                self._say(Severity.WARNING, "repeated-contact", message, row.place, None)
+                self._pass_over(row)
 
     def _settle(self) -> None:
         into = None if self.terms.into is None else self._file(self.terms.into)
@@ -215,7 +218,8 @@ class _Taking:
             return file
         if Path(file).exists():
             message = _("there is a file {file} already, and no audience includes it").format(file=file)
-            raise refusal("file-exists", message, _("name another one, or include it: `distributor recipients set`"))
+            remedy = _("name another one, or include it: `distributor recipients set audience NAME --include FILE`")
+            raise refusal("file-exists", message, remedy)
         self.draft.new_files[file] = []
         return file
 
@@ -292,6 +296,12 @@ def _matched(
         if found is not None:
             left.remove(found)
         yield row, found
+
+
+def _says(entry: Entry, name: str, value: str | None) -> bool:
+    """Whether a contact says so already; spaces around a note do not come back from a spreadsheet."""
+    old, new = entry.fields.get(name, ""), value or ""
+    return old.strip() == new.strip() if name == "note" else old == new
 
 
 def _is_same(entry: Entry, row: SheetRow) -> bool:

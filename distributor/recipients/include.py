@@ -23,7 +23,7 @@ from distributor.errors import Finding, InputError, Place, Severity
 from distributor.i18n import _
 from distributor.recipients.addresses import address_key, why_not_address
 from distributor.recipients.columns import COLUMNS, REQUIRED, TITLES
-from distributor.recipients.delimited import HEAD, Record, encoding_of, lines_of, records
+from distributor.recipients.delimited import HEAD, Record, encoding_of, lines_of, records, why_not_csv
 from distributor.recipients.faults import Faults, is_reason, why_not_text
 from distributor.recipients.fields import bad_address, not_a_reason
 from distributor.recipients.formulas import restored
@@ -81,16 +81,24 @@ class _Header:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """Where the rows come from. *salutations* are those that recipients.yaml gives to units of the same name."""
+    """Where the rows come from: *draft* until it is put in the place of *path*.
+
+    *salutations* are those that recipients.yaml gives to units of the same name.
+    """
 
     path: Path
+    draft: Path | None
     file: str
     encoding: str
     salutations: Mapping[str, str]
 
+    def open(self) -> BinaryIO:
+        """The file as it is read now."""
+        return (self.draft if self.draft and self.draft.exists() else self.path).open("rb")
 
-def open_include(path: Path, file: str, salutations: Mapping[str, str]) -> Include:
-    """Check every row of the CSV file *path*, called *file* in messages.
+
+def open_include(path: Path, file: str, salutations: Mapping[str, str], draft: Path | None = None) -> Include:
+    """Check every row of the CSV file *path*, called *file* in messages; *draft* is what it will be, if there is one.
 
     A unit may be defined in recipients.yaml too: its contacts add up, and its salutation holds where a row gives none.
 
@@ -101,8 +109,8 @@ def open_include(path: Path, file: str, salutations: Mapping[str, str]) -> Inclu
     digest = hashlib.sha256()
     contacts = 0
     try:
-        with path.open("rb") as stream:
-            source = _Source(path, file, _encoding(stream, faults), salutations)
+        with (draft or path).open("rb") as stream:
+            source = _Source(path, draft, file, _encoding(stream, faults), salutations)
             if not faults:
                 contacts = _check(_lines(stream, source.encoding, digest), faults)
     except OSError as error:
@@ -150,7 +158,7 @@ def _records(lines: Iterator[str], faults: Faults) -> Iterator[Record]:
 
 def _bad_csv(faults: Faults, line: int, error: csv.Error) -> None:
     remedy = _('close every quote; a quote inside a text is written twice: ""')
-    faults.add("bad-csv", line, _("this row is not CSV: {problem}").format(problem=error), remedy)
+    faults.add("bad-csv", line, _("this row is not CSV: {problem}").format(problem=why_not_csv(error)), remedy)
 
 
 def _check(lines: Iterator[str], faults: Faults) -> int:
@@ -223,7 +231,7 @@ def _explain(row: Row, line: int, faults: Faults) -> None:
             faults.add("bad-text", line, _("column {name}: {why}").format(name=column, why=why))
         elif value and field == "email" and (why := why_not_address(value)):
             bad_address(value, why, line, faults)
-        elif field == "disabled" and not is_reason(value):
+        elif value and field == "disabled" and not is_reason(value):
             not_a_reason(value, line, faults)
 
 
@@ -235,7 +243,7 @@ def _read(source: _Source, sha256: str) -> Iterator[Unit]:
     """
     digest = hashlib.sha256()
     try:
-        with source.path.open("rb") as stream:
+        with source.open() as stream:
             unexpected = Faults(source.file, MOST_FAULTS)
             records = _records(_lines(stream, source.encoding, digest), unexpected)
             header = _header(next(records, None), unexpected)

@@ -194,7 +194,7 @@ class _ListReader:
             if text.value in seen:
                 message = _("{name} stands here a second time (first in line {line})")
                 message = message.format(name=text.value, line=seen[text.value])
-                self.warnings.append(Finding(Severity.WARNING, "repeated-unit", message, self._place(text.line)))
+                self._warn("repeated-unit", message, self._place(text.line), _("delete one of the two"))
                 continue
             seen[text.value] = text.line
             if self.units_are_defined and text.value not in self.units:
@@ -228,7 +228,7 @@ class _ListReader:
             self.faults.add("outside-include", line, message, _("put the file beside the list"))
             return None
         try:
-            return open_include(self.instead.get(path, path), str(self.path.parent / name), self._salutations())
+            return open_include(path, str(self.path.parent / name), self._salutations(), self.instead.get(path))
         except InputError as error:
             self.include_findings.extend(error.findings)
             return None
@@ -264,4 +264,8 @@ class _ListReader:
         for name, unit in self.units.items():
             if name not in used:
                 message = _("no audience names the unit {name}: its contacts here get nothing").format(name=name)
-                self.warnings.append(Finding(Severity.WARNING, "unused-unit", message, unit.place))
+                remedy = _("put it into an audience: `distributor recipients set unit NAME --join AUDIENCE`")
+                self._warn("unused-unit", message, unit.place, remedy)
+
+    def _warn(self, code: str, message: str, place: Place, remedy: str) -> None:
+        self.warnings.append(Finding(Severity.WARNING, code, message, place, remedy))

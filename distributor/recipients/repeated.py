@@ -102,7 +102,8 @@ class Repeated:
 def _names(units: Mapping[str, _Entry]) -> str:
     """``市甲局 (line 20), 市乙局 (line 24)``: the first of them, and that there are more."""
     first, *others = units.values()
-    rest = [f"{each.unit} ({seen_from(first.place, each.place)})" for each in others[: _SHOWN - 1]]
+    text = _("{name} ({place})")
+    rest = [text.format(name=each.unit, place=seen_from(first.place, each.place)) for each in others[: _SHOWN - 1]]
     return _(", ").join([first.unit, *rest]) + (" …" if len(units) > _SHOWN else "")
 
 

@@ -88,6 +88,13 @@ def _rarer(name: str) -> Iterator[str]:
                 yield name[:place] + beside + name[place + 1 :]
 
 
+def one_slip(word: str) -> Iterator[str]:
+    """All that one slip makes of *word*: neighbours that changed places, a sign left out, wrong or too many."""
+    yield from _transposed(word)
+    yield from _left_out(word)
+    yield from _mistyped(word)
+
+
 def _transposed(word: str) -> Iterator[str]:
     for place in range(len(word) - 1):
         yield word[:place] + word[place + 1] + word[place] + word[place + 2 :]

@@ -52,7 +52,7 @@ def locked(path: Path) -> Iterator[None]:
     Raises:
         InputError: the folder of the list cannot be written to.
     """
-    lock = path.resolve().with_name(f".{path.name}.lock")
+    lock = _lock_of(path)
     with _telling(lock):
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
     try:
@@ -60,6 +60,29 @@ def locked(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def if_unlocked(path: Path) -> Iterator[bool]:
+    """As locked(), without waiting: False if another process has the lock. Where no lock can be made, none is needed:
+    nobody can change the list either."""
+    try:
+        descriptor = os.open(_lock_of(path), os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError:
+        yield True
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        yield False
+    else:
+        yield True
+    finally:
+        os.close(descriptor)
+
+
+def _lock_of(path: Path) -> Path:
+    return path.resolve().with_name(f".{path.name}.lock")
 
 
 class Prepared:
@@ -71,7 +94,7 @@ class Prepared:
             for path, sha256, write in _files(draft):
                 like = Path(draft.file) if sha256 is None else path
                 self.writings.append(_write_beside(path, sha256, write, like.stat()))
-            self.loaded = self._trial(draft)
+            self.loaded = self._trial(draft) if self.writings else draft.loaded
         except BaseException:
             self.close()
             raise

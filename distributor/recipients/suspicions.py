@@ -267,7 +267,7 @@ class _Examiner:
 
     def _failed(self, unit: Unit, contact: Contact, key: str) -> None:
         failure = self.past.failures[key]
-        said = f" ({failure.reply})" if failure.reply else ""
+        said = _(" ({reply})").format(reply=failure.reply) if failure.reply else ""
         message = _("the last letter to {address}, of issue {issue}, did not arrive: {sentence}{said}")
         message = message.format(address=contact.email, issue=failure.issue, sentence=failure.sentence, said=said)
         place = Place(unit.place.file, contact.line)
@@ -311,7 +311,7 @@ class _Examiner:
         enabled = [contact for contact in unit.contacts if contact.disabled is None]
         missing = [contact for contact in enabled if contact.role is None]
         if missing:
-            text = _("{n} of {all} contacts of {unit} have no role").format(
+            text = _("no role is given for {n} of the {all} contacts of {unit}").format(
                 n=len(missing), all=len(enabled), unit=unit.name
             )
             self.gathered.add(Severity.NOTE, "no-role", text, Place(unit.place.file, missing[0].line))

@@ -93,7 +93,7 @@ def _seen(text: str, node: Node, column: int) -> Iterator[tuple[str, int]]:
             yield from _seen(text, value, below)
             yield "step", below - column
         else:
-            yield "dash", below - _column(text, key.start)
+            yield "dash", max(0, below - _column(text, key.start))
             if value.nodes and isinstance(first := value.nodes[0], Table):
                 yield "inline", text[first.start] == "{"
 

@@ -6,17 +6,19 @@ in the style of its neighbours. No comment on a line of its own is removed: it m
 """
 
 import re
-from bisect import bisect_left
-from collections import defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from distributor.recipients.alignment import paired
 from distributor.recipients.yaml_style import Style, Value, block, entry, inline, item, scalar, style_of
 from distributor.recipients.yaml_tree import Items, Node, Table, Text
 
 _COMMENT = re.compile(r"#[^\n]*")
+_COMMA = re.compile(" *,")
 _COMMENT_OR_COMMA = re.compile(r"(#[^\n]*)|,")
+_REST_OF_LINE = re.compile(r" *(?P<comma>,?) *(#[^\n]*|\r)?\n")
+_LINE_OF_COMMENT = re.compile(r"^ *#[^\n]*", re.MULTILINE)
 
 
 class UnkeptError(Exception):
@@ -90,13 +92,19 @@ class _Writer:
         for start, end, new in sorted(self._splices, key=lambda splice: (splice[0], splice[0] < splice[1])):
             if start < done:
                 raise self.unkept(start)
-            parts += [self.text[done:start], new.replace("\n", newline)]
+            parts += [self.text[done:start], new.replace("\r\n", "\n").replace("\n", newline)]
             done = end
         return "".join([*parts, self.text[done:]])
 
     def splice(self, start: int, end: int, new: str) -> None:
         """*new* in the place of what stands between *start* and *end*."""
         self._splices.append((start, end, new))
+
+    def add_below(self, position: int, lines: str) -> None:
+        """*lines* below the line of *position*, which may be the last one and not end."""
+        place = self.next_line(position)
+        ends = place == 0 or self.text[place - 1] == "\n"
+        self.splice(place, place, f"{lines}\n" if ends else f"\n{lines}")
 
     def unkept(self, position: int) -> UnkeptError:
         """What to raise when the text at *position* is not understood."""
@@ -129,7 +137,11 @@ class _Writer:
     def _align(
         self, place: "_Brackets | _Lines", olds: list[_Child], wanted: list[tuple[str, Value]], *, flow: bool
     ) -> None:
-        pairs = _paired(olds, wanted)
+        def may_become(number: int, position: int) -> bool:
+            """A list's item that was changed, a key that was renamed."""
+            return olds[number].key is None or says(olds[number].node, wanted[position][1])
+
+        pairs = paired([old.identity for old in olds], [name for name, _value in wanted], may_become)
         gone = set(range(len(olds))) - set(pairs)
         place.delete(gone)
         elsewhere = {olds[number].identity: olds[number] for number in gone}
@@ -154,15 +166,23 @@ class _Writer:
             self.splice(node.start, self._end(node), inline(value))
             return
         further = self.style.dash if isinstance(node, Items) else self.style.step
-        self.splice(after, self._end(node), "\n" + block(value, key.end() + further, self.style))
+        self.splice(after, self._end(node), "")
+        self.add_below(self._end(node), block(value, key.end() + further, self.style))
 
     def _empty(self, node: Items | Table, olds: list[_Child], after: int) -> None:
-        signs = "[]" if isinstance(node, Items) else "{}"
+        opening, closing = "[]" if isinstance(node, Items) else "{}"
         if self._is_bracketed(node):
-            self.splice(node.start, self._end(node), signs)
+            self.splice(node.start, self._end(node), opening + self._comments_around(node, olds) + closing)
         else:
-            self.splice(after, after, f" {signs}")
+            self.splice(after, after, f" {opening}{closing}")
             _Lines(self, olds).delete(set(range(len(olds))))
+
+    def _comments_around(self, node: Items | Table, olds: Sequence[_Child]) -> str:
+        """The lines of comments between the brackets of *node* that stand in no child, for brackets that get empty."""
+        starts, ends = [node.start, *(old.end for old in olds)], [*(old.start for old in olds), self._end(node)]
+        found = (_LINE_OF_COMMENT.finditer(self.text, *between) for between in zip(starts, ends, strict=True))
+        lines = [match.group().rstrip("\r") for matches in found for match in matches]
+        return "\n".join(["", *lines, lines[-1].partition("#")[0]]) if lines else ""
 
     # Where things stand
 
@@ -222,17 +242,15 @@ class _Lines:
 
     def insert(self, last: int, name: str | None, value: Value, moved: _Child | None) -> None:
         """Put a child on lines of its own after child number *last*, -1: before the first; *moved* as it was."""
-        writer, text = self.writer, self.writer.text
+        writer = self.writer
         lines = self._as_it_was(moved) if moved else self._new(name, value)
         if last < 0:
             start = writer.line_start(self.olds[0].start)
-            if text[start : self.olds[0].start].strip(" "):
+            if not self._begins_line(self.olds[0]):
                 raise writer.unkept(start)
             writer.splice(start, start, lines + "\n")
             return
-        place = writer.next_line(self.olds[last].end)
-        ends = place == 0 or text[place - 1] == "\n"
-        writer.splice(place, place, f"{lines}\n" if ends else f"\n{lines}")
+        writer.add_below(self.olds[last].end, lines)
 
     def _as_it_was(self, moved: _Child) -> str:
         start = self.writer.line_start(moved.start)
@@ -252,18 +270,27 @@ class _Lines:
 
     def delete(self, gone: set[int]) -> None:
         """Take children out with their lines, and what comments stand on these."""
-        writer, text = self.writer, self.writer.text
-        for number in sorted(gone):
-            child = self.olds[number]
-            start = writer.line_start(child.start)
-            if not text[start : child.start].strip(" "):
-                writer.splice(start, writer.next_line(child.end), "")
-                continue
-            below = self.olds[number + 1 : number + 2]
-            if not below or number + 1 in gone:
-                raise writer.unkept(child.start)
-            commented = "#" in text[child.end : below[0].start]
-            writer.splice(child.start, child.end if commented else below[0].start, "")
+        writer = self.writer
+        left = sorted(gone)
+        if left and not self._begins_line(self.olds[left[0]]):
+            left = self._delete_behind_dash(left)
+        for child in (self.olds[number] for number in left):
+            writer.splice(writer.line_start(child.start), writer.next_line(child.end), "")
+
+    def _begins_line(self, child: _Child) -> bool:
+        return not self.writer.text[self.writer.line_start(child.start) : child.start].strip(" ")
+
+    def _delete_behind_dash(self, gone: list[int]) -> list[int]:
+        """Let the first child that stays, or a comment before it, come behind the dash; returns those left to go."""
+        first, stays = self.olds[0], next((n for n in range(len(self.olds)) if n not in gone), None)
+        if stays is None:
+            raise self.writer.unkept(first.start)
+        gaps = [self.writer.text[one.end : other.start] for one, other in pairwise(self.olds[: stays + 1])]
+        if "#" in "".join(gaps):
+            self.writer.splice(first.start, first.end + len(gaps[0]) - len(gaps[0].lstrip(" \t")), "")
+            return gone[1:]
+        self.writer.splice(first.start, self.olds[stays].start, "")
+        return gone[stays:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,12 +309,41 @@ class _Brackets:
         if len(self.olds) > 1 and all("\n" in writer.text[a.end : b.start] for a, b in pairwise(self.olds)):
             parted = ",\n" + " " * writer.column(self.olds[-1].start)
         if last < 0:
-            writer.splice(self.olds[0].start, self.olds[0].start, new + parted)
+            first = self.olds[0].start
+            start = writer.line_start(first)
+            margin = writer.text[start:first]
+            if margin.strip(" "):
+                writer.splice(first, first, new + parted)
+            else:
+                writer.splice(start, start, f"{margin}{new},\n")
         else:
             writer.splice(self.olds[last].end, self.olds[last].end, parted + new)
 
     def delete(self, gone: set[int]) -> None:
-        """Take children out, each with a comma: the one before it, as long as a child before it stays."""
+        """Take children out: with their lines where nothing else stands there, else each with a comma."""
+        rests = {number: self._rest_of_line(self.olds[number]) for number in sorted(gone)}
+        if all(rests.values()):
+            self._delete_lines(rests)
+        else:
+            self._delete_signs(gone)
+
+    def _rest_of_line(self, child: _Child) -> re.Match[str] | None:
+        """What stands behind *child* on its line; None if other children or brackets are there too."""
+        text = self.writer.text
+        alone = not text[self.writer.line_start(child.start) : child.start].strip(" ")
+        return _REST_OF_LINE.match(text, child.end) if alone else None
+
+    def _delete_lines(self, rests: Mapping[int, re.Match[str] | None]) -> None:
+        for number, rest in rests.items():
+            if rest is not None:
+                self.writer.splice(self.writer.line_start(self.olds[number].start), rest.end(), "")
+        stay = [number for number in range(len(self.olds)) if number not in rests]
+        last = rests.get(len(self.olds) - 1)
+        if stay and last and not last["comma"] and (comma := _COMMA.match(self.writer.text, self.olds[stay[-1]].end)):
+            self.writer.splice(comma.start(), comma.end(), "")
+
+    def _delete_signs(self, gone: set[int]) -> None:
+        """With the comma before it, as long as a child before it stays; else with the one behind it."""
         stays = min(set(range(len(self.olds))) - gone, default=len(self.olds))
         for number in sorted(gone):
             child = self.olds[number]
@@ -313,45 +369,3 @@ def _identity(each: Node | Value) -> str:
     if isinstance(each, Table):
         return getattr(each.entries.get("email", (None, None))[1], "value", "")
     return str(getattr(each, "value", each))
-
-
-def _paired(olds: Sequence[_Child], wanted: Sequence[tuple[str, Value]]) -> list[int | None]:
-    """For each wanted child the number of the old one that becomes it, None for a new one; numbers only rise.
-
-    The most that can stay without changing places; and where as many go as come between two that stay, they pair up
-    too: an item that was changed, a key that was renamed.
-    """
-    places: dict[str, deque[int]] = defaultdict(deque)
-    for number, old in enumerate(olds):
-        places[old.identity].append(number)
-    found = [places[name].popleft() if places.get(name) else None for name, _value in wanted]
-    kept = _rising(found)
-    pairs = [number if position in kept else None for position, number in enumerate(found)]
-    anchors = [(-1, -1), *((p, n) for p, n in enumerate(pairs) if n is not None), (len(pairs), len(olds))]
-    for (place, number), (next_place, next_number) in pairwise(anchors):
-        if (count := next_number - number) == next_place - place and count > 1:
-            for step in range(1, count):
-                old, (_name, value) = olds[number + step], wanted[place + step]
-                if old.key is None or says(old.node, value):
-                    pairs[place + step] = number + step
-    return pairs
-
-
-def _rising(numbers: Sequence[int | None]) -> set[int]:
-    """The positions of the longest rising part of *numbers*."""
-    tails: list[int] = []
-    ends: list[int] = []
-    before: dict[int, int | None] = {}
-    for position, number in enumerate(numbers):
-        if number is None:
-            continue
-        length = bisect_left(tails, number)
-        before[position] = ends[length - 1] if length else None
-        tails[length : length + 1] = [number]
-        ends[length : length + 1] = [position]
-    rising = set()
-    at = ends[-1] if ends else None
-    while at is not None:
-        rising.add(at)
-        at = before[at]
-    return rising

@@ -224,7 +224,7 @@ class _Builder:
 
     def _enter(self, event: Any, node: Items | Table) -> None:
         if len(self._open) >= MAX_DEPTH:
-            self._stop("too-deep", node.line, _("the entries are nested too deeply"))
+            self._stop("too-deep", node.line, _("the entries are nested too deeply"), _("close the brackets"))
         self._attach(event, node)
         self._open.append(node)
 
@@ -244,7 +244,8 @@ class _Builder:
             self._stop("too-large", node.line, message, _("move long lists into a CSV file: include: members.csv"))
         if not self._open:
             if self.root is not None:
-                self._stop("second-document", node.line, _("a second document begins above this line (---)"))
+                message = _("a second document begins above this line (---)")
+                self._stop("second-document", node.line, message, _("delete the line with ---"))
             self.root = node
         elif isinstance(parent := self._open[-1], Items):
             parent.nodes.append(node)

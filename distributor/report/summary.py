@@ -59,7 +59,7 @@ def facts(account: Account, manner: Manner) -> Iterator[Fact]:
     yield _("SHA-256 of the bulletin"), issue.content_sha256
     yield _("SHA-256 of the list"), issue.roster_sha256
     yield _("SHA-256 of the templates"), issue.templates_sha256
-    labels = (_("first sent"), _("half sent"), _("95 % sent"), _("last sent"))
+    labels = (_("first sent"), _("half sent"), _("95 percent sent"), _("last sent"))
     yield from zip(labels, sent_after(account, zone), strict=False)
 
 

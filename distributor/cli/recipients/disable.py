@@ -25,9 +25,7 @@ _UNIT = click.option("--unit", metavar="UNIT", help=_("only the contact of this 
 )
 @click.argument("names", metavar="[ADDRESS|UNIT]...", nargs=-1)
 @click.option("--reason", metavar="TEXT", help=_("why; reports show it"))
-@click.option(
-    "--bad", is_flag=True, help=_("whom `recipients check` proposes: their own server has no such mailbox")
-)
+@click.option("--bad", is_flag=True, help=_("whom `recipients check` proposes: their own server has no such mailbox"))
 @_UNIT
 @edit_options
 def disable(wish: Wish, names: tuple[str, ...], *, reason: str | None, bad: bool, unit: str | None) -> int:

@@ -88,7 +88,7 @@ def change(
         ask(_("Write this?"), yes=wish.yes)
 
     with open_site(wish.site_name) as site:
-        wanted = Act(act, wish.how, wish.who)
+        wanted = Act(act, wish.how, wish.who, tells_changes=wish.as_json or show is not show_diff)
         if wish.dry_run:
             edited = editing.preview(site, wanted)
         else:

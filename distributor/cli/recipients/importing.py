@@ -78,7 +78,7 @@ def _numbers(taken: Taken) -> str:
         "bad": _("{n} not taken"),
     }
     counts = _counts(taken)
-    return ", ".join(text.format(n=counts[name]) for name, text in words.items() if counts[name] or name == "added")
+    return _(", ").join(text.format(n=counts[name]) for name, text in words.items() if counts[name] or name == "added")
 
 
 def _counts(taken: Taken) -> dict[str, Any]:

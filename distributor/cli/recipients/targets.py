@@ -20,7 +20,9 @@ def contact(draft: Draft, address: str, unit: str | None) -> Entry:
     if len(found) > 1:
         names = "、".join(f"{entry.unit} {entry.fields['name']}" for entry in found)
         message = _("{address} is the address of several contacts: {names}").format(address=address, names=names)
-        raise refusal("which-contact", message, _("say of which unit: --unit UNIT"))
+        units = {entry.unit for entry in found}
+        remedy = _("say of which unit: --unit UNIT") if len(units) > 1 else _("delete one of them by hand")
+        raise refusal("which-contact", message, remedy)
     return found[0]
 
 

@@ -6,13 +6,13 @@ import click
 
 from distributor.cli import changes, output
 from distributor.cli.output import said
-from distributor.cli.progress import state_word
 from distributor.delivery.model.records import DeliveryRecord
 from distributor.distribution import who as known_of
 from distributor.distribution.site import open_site
 from distributor.distribution.who import Known, Sending, Standing
 from distributor.i18n import _
 from distributor.report.reasons import explain, explain_omitted
+from distributor.report.states import state_word
 from distributor.report.tables import delivery_json, omitted_json, one_line
 from distributor.settings import Settings
 

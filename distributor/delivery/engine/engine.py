@@ -259,9 +259,9 @@ class Engine:
             return classify(reply, "")  # whoever accepts, accepts in the same words
         return classify(reply, provider_of(reply.relay, address.rpartition("@")[2], reply.text))
 
-    def record(self, claim: Claim, reply: Reply, verdict: Verdict) -> None:
-        """Have the result of *claim* written, and what it means for others."""
-        result = judge(claim, reply, verdict, self.policy, random.random())
+    def record(self, claim: Claim, reply: Reply, verdict: Verdict, took: int | None = None) -> None:
+        """Have the result of *claim*, which *took* so many µs, written, and what it means for others."""
+        result = judge(claim, reply, verdict, self.policy, random.random())._replace(took=took)
         self.journal.record(result)
         if verdict.effect is not Effect.NONE:
             self.effects.act(claim, verdict, result)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from typing import Protocol
 
 from distributor.delivery.engine.journal import Journal
 from distributor.delivery.ledger import queries
@@ -9,6 +10,23 @@ from distributor.delivery.ledger.claims import Claim
 from distributor.delivery.model.channel import Parcel
 from distributor.render.message import CompiledLetter, message_id
 from distributor.render.model import MergeFields
+
+
+class Addressed(Protocol):
+    """What a message is made of beside its letter: a claim, or a delivery that is only looked at."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def uid(self) -> str: ...
+    @property
+    def generation(self) -> int: ...
+    @property
+    def sender(self) -> str: ...
+    @property
+    def address(self) -> str: ...
+    @property
+    def fields(self) -> str: ...
 
 
 class Letters:
@@ -38,10 +56,19 @@ class Letters:
         letter = self._letters[claim.letter_id]
         if isinstance(letter, bytes):
             letter = self._letters[claim.letter_id] = CompiledLetter.from_bytes(letter)
-        message = letter.message(
-            delivery_id=claim.id,
-            message_id=message_id(claim.uid, claim.id, claim.generation, claim.sender.rpartition("@")[2]),
-            address=claim.address,
-            fields=MergeFields(**json.loads(claim.fields)),
-        )
-        return Parcel(claim.id, claim.attempt, claim.sender, claim.address, message)
+        return Parcel(claim.id, claim.attempt, claim.sender, claim.address, message_of(letter, claim))
+
+
+def message_of(letter: CompiledLetter, addressed: Addressed) -> bytes:
+    """The message that *addressed* is handed over as, whether now, in the past or never.
+
+    Raises:
+        ValueError, TypeError, KeyError: the values are damaged; no message can be made.
+    """
+    domain = addressed.sender.rpartition("@")[2]
+    return letter.message(
+        delivery_id=addressed.id,
+        message_id=message_id(addressed.uid, addressed.id, addressed.generation, domain),
+        address=addressed.address,
+        fields=MergeFields(**json.loads(addressed.fields)),
+    )

@@ -44,8 +44,8 @@ class Owner(Protocol):
     def verdict(self, reply: Reply, address: str) -> Verdict:
         """What *reply* means, said to *address*."""
 
-    def record(self, claim: Claim, reply: Reply, verdict: Verdict) -> None:
-        """Have the result of *claim* written, and what it means for others."""
+    def record(self, claim: Claim, reply: Reply, verdict: Verdict, took: int | None = None) -> None:
+        """Have the result of *claim*, which *took* so many µs, written, and what it means for others."""
 
     def quotas(self, claim: Claim) -> Sequence[FlowKey]:
         """The flows of *claim* that have a quota."""
@@ -189,6 +189,7 @@ class Hand:
     def __init__(self, line: Line) -> None:
         self.line = line
         self.parcels: dict[Mark, Claim] = {}
+        self.taken_up: dict[Mark, float] = {}
         self.marked: set[Mark] = set()
         self.arrived = asyncio.Event()
         self.began = monotonic()
@@ -219,7 +220,8 @@ class Hand:
         if self.ends or (made := self.line.next_parcel(behind=behind)) is None:
             return None
         claim, parcel = made
-        self.parcels[_mark_of(parcel)] = claim
+        mark = _mark_of(parcel)
+        self.parcels[mark], self.taken_up[mark] = claim, monotonic()
         self.taken += 1
         gate = self.line.owner.gates.relays.get(claim.relay)
         self.ends = gate is not None and gate.per_connection is not None and self.taken >= gate.per_connection
@@ -231,32 +233,36 @@ class Hand:
             self.marked.add(mark)
             return True
         # Paused, cancelled or taken back: the rest of its issue may be no more ours than this.
-        claim = self.parcels.pop(mark)
+        claim = self._pop(mark)[0]
         self.line.passed(claim)
         self.line.owner.forget(claim.issue_id)
         return False
 
+    def _pop(self, mark: Mark) -> tuple[Claim, int]:
+        """What is in hand no more, and for how long (µs) it was."""
+        return self.parcels.pop(mark), round((monotonic() - self.taken_up.pop(mark)) * 1_000_000)
+
     def settle(self, parcel: Parcel, reply: Reply) -> None:
         mark = _mark_of(parcel)
-        claim = self.parcels.pop(mark)
+        claim, took = self._pop(mark)
         self.marked.discard(mark)
         self.line.passed(claim)
         self.line.reach.answered(reply)
         verdict = self.line.owner.verdict(reply, claim.address)
         self.ends = self.ends or verdict.effect is Effect.RECONNECT
-        self.line.owner.record(claim, reply, verdict)
+        self.line.owner.record(claim, reply, verdict, took)
 
     def give_back(self, parcel: Parcel) -> None:
-        self.line.return_to_stock(self.parcels.pop(_mark_of(parcel)))
+        self.line.return_to_stock(self._pop(_mark_of(parcel))[0])
 
     def let_go(self, why: str) -> None:
         """Account for what a session left behind: in doubt if it was marked, else tried again later."""
-        for mark, claim in self.parcels.items():
+        for mark in list(self.parcels):
+            claim, took = self._pop(mark)
             handed_over = mark in self.marked
             reply = Reply(Phase.DOT if handed_over else Phase.MAIL, None, None, why, handed_over)
             self.line.passed(claim)
-            self.line.owner.record(claim, reply, self.line.owner.verdict(reply, claim.address))
-        self.parcels.clear()
+            self.line.owner.record(claim, reply, self.line.owner.verdict(reply, claim.address), took)
 
 
 def _mark_of(parcel: Parcel) -> Mark:

@@ -87,7 +87,9 @@ def cancel(database: Database, issue_id: int, *, actor: Actor, reason: str) -> i
 
 
 def resend(database: Database, issue_id: int, states: Sequence[State], *, actor: Actor, reason: str) -> int:
-    """Queue again the deliveries of the issue that are in *states*; returns how many: none where it is cancelled.
+    """Queue again the deliveries of the issue that are in *states*; returns how many.
+
+    None where it is cancelled or pruned.
 
     Left out are those that failed and whose contacts have a letter of a later supplement, at another address. A
     delivery that the far side refused travels as a new message; one whose fate is unknown keeps its Message-ID, so
@@ -96,12 +98,14 @@ def resend(database: Database, issue_id: int, states: Sequence[State], *, actor:
     with database.write() as connection:
         now = database.alone(connection)
         kept = deliveries.c.state == State.UNCERTAIN.value
-        not_cancelled = sa.select(issues.c.id).where(issues.c.state != IssueState.CANCELLED.value)
+        sendable = sa.select(issues.c.id).where(
+            issues.c.state != IssueState.CANCELLED.value, issues.c.pruned_at.is_(None)
+        )
         update = (
             deliveries.update()
             .where(
                 deliveries.c.issue_id == issue_id,
-                deliveries.c.issue_id.in_(not_cancelled),
+                deliveries.c.issue_id.in_(sendable),
                 deliveries.c.state.in_(_names(RESENDABLE.intersection(states))),
                 deliveries.c.id.not_in(list(replaced_letters(connection, issue_id))),
             )

@@ -3,7 +3,7 @@
 Each delivery is in one of three indexes: it waits, it is held under a lease, or it is settled.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from distributor.delivery.ledger.queues import Lane, lanes
 from distributor.delivery.ledger.schema import another, deliveries, held, served, settled, waiting
 from distributor.delivery.model.states import HAS_IT, WAITING, State
 
@@ -23,11 +24,16 @@ Cell = tuple[str, State]
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """*letters* are deliveries by group and state; the first of those that wait is *due* (µs UTC)."""
+    """*letters* are deliveries by group and state; *lanes* those of them that wait."""
 
     issue_id: int
     letters: Mapping[Cell, int]
-    due: int | None
+    lanes: tuple[Lane, ...]
+
+    @property
+    def due(self) -> int | None:
+        """When the first of those that wait is due: µs UTC."""
+        return min((lane.due for lane in self.lanes), default=None)
 
     @property
     def groups(self) -> list[str]:
@@ -71,47 +77,57 @@ class Shared:
 
 def counts_of(connection: Connection, issue_id: int) -> Counts:
     """The issue's deliveries by group and state."""
-    letters: Counter[Cell] = Counter()
-    for group, state, number in chain(connection.execute(_settled(issue_id)), _in_hand(connection, issue_id)):
-        letters[group, State(state)] += number
-    due: list[int] = []
-    for group, number, deferred, first in connection.execute(_waiting(issue_id)):
-        letters += Counter({(group, State.QUEUED): number - deferred, (group, State.DEFERRED): deferred})
-        due.append(first)
-    return Counts(issue_id, letters, min(due, default=None))
+    return _counts(connection, issue_id).get(issue_id, Counts(issue_id, {}, ()))
 
 
-def _settled(issue_id: int) -> sa.Select[Any]:
-    group, state = deliveries.c.group_name, deliveries.c.state
-    return (
-        sa.select(group, state, sa.func.count())
-        .where(deliveries.c.issue_id == issue_id, settled)
-        .group_by(state, group)
-    )
+def counts_of_all(connection: Connection) -> dict[int, Counts]:
+    """The same of every issue that has any, by its id: in as many statements."""
+    return _counts(connection, None)
 
 
-def _in_hand(connection: Connection, issue_id: int) -> Iterator[tuple[str, str, int]]:
+def _counts(connection: Connection, issue_id: int | None) -> dict[int, Counts]:
+    letters: defaultdict[int, Counter[Cell]] = defaultdict(Counter)
+    waits: defaultdict[int, list[Lane]] = defaultdict(list)
+    for owner, group, state, number in chain(connection.execute(_settled(issue_id)), _in_hand(connection, issue_id)):
+        letters[owner][group, State(state)] += number
+    for lane in lanes(connection, issue_id):
+        queued = lane.letters - lane.deferred
+        letters[lane.issue_id] += Counter(
+            {(lane.group, State.QUEUED): queued, (lane.group, State.DEFERRED): lane.deferred}
+        )
+        waits[lane.issue_id].append(lane)
+    return {owner: Counts(owner, mine, tuple(waits[owner])) for owner, mine in letters.items()}
+
+
+def _settled(issue_id: int | None) -> sa.Select[Any]:
+    owner, group, state = deliveries.c.issue_id, deliveries.c.group_name, deliveries.c.state
+    mine = (settled,) if issue_id is None else (settled, owner == issue_id)
+    return sa.select(owner, group, state, sa.func.count()).where(*mine).group_by(owner, state, group)
+
+
+def _in_hand(connection: Connection, issue_id: int | None) -> Iterator[tuple[int, str, str, int]]:
     """Read one by one: there are few, of all issues together."""
     found = sa.select(deliveries.c.issue_id, deliveries.c.group_name, deliveries.c.state).where(held)
     for owner, group, state in connection.execute(found):
-        if owner == issue_id and state in _IN_HAND:
-            yield group, state, 1
-
-
-def _waiting(issue_id: int) -> sa.Select[Any]:
-    """In the order of the index, so that nothing is sorted; of the two states that wait one is told apart."""
-    deferred = sa.func.count().filter(deliveries.c.state == State.DEFERRED.value)
-    first = sa.func.min(deliveries.c.next_attempt)
-    mine = (deliveries.c.issue_id == issue_id, waiting)
-    group = deliveries.c.group_name
-    return sa.select(group, sa.func.count(), deferred, first).where(*mine).group_by(group)
+        if issue_id in {None, owner} and state in _IN_HAND:
+            yield owner, group, state, 1
 
 
 def span_of(connection: Connection, issue_id: int) -> Span:
     """The ids of the issue's deliveries."""
-    first, last = sa.func.min(deliveries.c.id), sa.func.max(deliveries.c.id)
-    query = sa.select(sa.func.coalesce(first, 1), sa.func.coalesce(last, 0)).where(deliveries.c.issue_id == issue_id)
-    return Span(issue_id, *connection.execute(query).one())
+    (span,) = spans_of(connection, [issue_id])
+    return span
+
+
+def spans_of(connection: Connection, issue_ids: Collection[int]) -> list[Span]:
+    """The ids of each issue's deliveries, in the order of *issue_ids*.
+
+    They are grouped for PostgreSQL, which would look for the least id of an issue from the first of the ledger on.
+    """
+    owner, first, last = deliveries.c.issue_id, sa.func.min(deliveries.c.id), sa.func.max(deliveries.c.id)
+    query = sa.select(owner, first, last).where(owner.in_(issue_ids)).group_by(owner)
+    found = {span.issue_id: span for span in (Span(*row) for row in connection.execute(query))}
+    return [found.get(identity, Span(identity, 1, 0)) for identity in issue_ids]
 
 
 def _in(issue_id: int, cell: Cell) -> tuple[sa.ColumnElement[bool], ...]:

@@ -28,6 +28,7 @@ Run: TypeAlias = Callable[[str, Sequence[str], Sequence[tuple[Any, ...]]], Found
 
 BUSY_SECONDS = 30.0
 LOOK_EVERY = 0.001
+_LONG_LOG = 16_384  # pages of 4 KiB
 SQLITE_AT_LEAST = (3, 38)
 # PostgreSQL's advisory locks: of whoever opens an issue, and of the room that workers share.
 _OPENING, _ROOM = 604913, 604914
@@ -51,9 +52,9 @@ _POSTGRESQL_CONNECTION = {
 }
 # PostgreSQL's types of the columns that rows may carry into a statement (see Database.short).
 _ROW_TYPES = {
-    "id": "bigint", "issue_id": "bigint", "attempt": "integer", "now": "bigint", "wait": "bigint", "phase": "text",
-    "code": "integer", "enhanced": "text", "reply": "text", "reason": "text", "relay": "text", "who": "text",
-    "host": "text", "kind": "text", "name": "text", "today": "text", "spent": "integer",
+    "id": "bigint", "issue_id": "bigint", "attempt": "integer", "now": "bigint", "wait": "bigint", "took": "bigint",
+    "phase": "text", "code": "integer", "enhanced": "text", "reply": "text", "reason": "text", "relay": "text",
+    "who": "text", "host": "text", "kind": "text", "name": "text", "today": "text", "spent": "integer",
 }  # fmt: skip
 
 
@@ -134,6 +135,34 @@ class Database:
         """Let one opening at a time choose ids and sequence numbers. (SQLite's write lock already does.)"""
         if self.dialect == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_OPENING})")
+
+    def overwrite(self, connection: Connection) -> None:
+        """Let what this transaction removes or replaces be overwritten in SQLite's file.
+
+        It is one of many that change much; its log may grow, as the same pages are changed again and again.
+        """
+        if self.dialect == "sqlite":
+            connection.exec_driver_sql("PRAGMA secure_delete=ON")
+            connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint={_LONG_LOG}")
+
+    def compact(self) -> bool:
+        """Give back the room of what was removed; of SQLite's file nothing is left that it once held.
+
+        Others may read meanwhile; who wants to write to SQLite waits. False: somebody who reads an old state of it
+        keeps that in its log; it is to be repeated.
+        """
+        if self.dialect == "postgresql":
+            with _said_plainly(self.engine.dialect.loaded_dbapi), self.engine.connect() as connection:
+                connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("VACUUM")
+            return True
+        raw: Any = self.engine.raw_connection()
+        try:
+            with _said_plainly(self.engine.dialect.loaded_dbapi):
+                # Freed room may hold, from before, what nobody overwrote then: only a new file has none of it.
+                _insist(raw.driver_connection, "VACUUM")
+                return _emptied_log(raw.driver_connection)
+        finally:
+            raw.close()
 
     def close(self) -> None:
         """Close every connection."""
@@ -248,6 +277,16 @@ def _insist(raw: sqlite3.Connection, statement: str) -> None:
             sleep(LOOK_EVERY)
     finally:
         raw.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
+
+
+def _emptied_log(raw: Any) -> bool:
+    """Whether SQLite's log could be brought into its file and cut off, within a while."""
+    deadline = monotonic() + BUSY_SECONDS
+    while raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+        if monotonic() >= deadline:
+            return False
+        sleep(LOOK_EVERY)
+    return True
 
 
 def _postgresql_engine(url: URL) -> Engine:

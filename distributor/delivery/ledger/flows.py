@@ -92,7 +92,7 @@ def release(database: Database, key: FlowKey, domains: Collection[str], *, actor
         if not row["hold"] and row["blocked_at"] is None:
             return False
         connection.execute(flows.update().where(*is_flow(key)).values(_HEALTHY))
-        mine = place_of(database, domains).in_([key.name, *domains]) if key.kind is FlowKind.DESTINATION else sa.true()
+        mine = place_of(domains).in_([key.name, *domains]) if key.kind is FlowKind.DESTINATION else sa.true()
         for_it = (deliveries.c.reason == row["reason"], deliveries.c.relay == row["relay"])
         hasten = deliveries.update().where(waiting, mine, *for_it, deliveries.c.next_attempt > now)
         connection.execute(hasten.values(next_attempt=now))

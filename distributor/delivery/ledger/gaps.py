@@ -9,10 +9,18 @@ from distributor.delivery.ledger.database import Database
 from distributor.delivery.ledger.schema import deliveries, omitted, served, settled, supplementary
 from distributor.delivery.model.states import HAS_IT, REFUSED, State
 
+_is_name = omitted.c.why.in_(["unresolved", "empty"])
+
+
+def with_names_left_out(database: Database) -> set[int]:
+    """The issues that were opened though names of the imprint reached nobody."""
+    with database.read() as connection:
+        return set(connection.execute(sa.select(omitted.c.issue_id).where(_is_name).distinct()).scalars())
+
 
 def left_out(database: Database, issue_id: int) -> int:
     """How many names of the imprint reached nobody at the opening, nor by a supplement since."""
-    names = sa.select(omitted.c.name).where(omitted.c.issue_id == issue_id, omitted.c.why.in_(["unresolved", "empty"]))
+    names = sa.select(omitted.c.name).where(omitted.c.issue_id == issue_id, _is_name)
     reached = _served(issue_id, served.c.audience).where(supplementary).distinct()
     with database.read() as connection:
         left = set(connection.execute(names).scalars())

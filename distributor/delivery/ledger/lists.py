@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection, Row
 
 from distributor.delivery.ledger.database import Database
 from distributor.delivery.ledger.list_state import Comparison, replace
-from distributor.delivery.ledger.queries import last_id, microseconds, moment
+from distributor.delivery.ledger.queries import last_id, maybe, microseconds, moment
 from distributor.delivery.ledger.schema import list_changes, list_versions
 from distributor.delivery.model.records import Actor
 from distributor.recipients.addresses import address_key
@@ -23,7 +23,8 @@ class Version:
     """One state of the list, and how it came about. Times are aware, UTC.
 
     *how* is the command that made it, and *who* gave that, *at* that time; None: it was changed by hand, and *who* was
-    the first to use it, when it was noticed; then *at* is the file's own time.
+    the first to use it, when it was noticed; then *at* is the file's own time. *pruned_at*: since then names and
+    addresses are not kept in what it changed.
     """
 
     id: int
@@ -33,6 +34,7 @@ class Version:
     who: str
     host: str
     how: str | None
+    pruned_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,8 @@ def _newest(connection: Connection) -> Version | None:
 
 
 def _version(row: Row[Any]) -> Version:
-    return Version(row.id, moment(row.at), moment(row.noticed_at), row.sha256, row.who, row.host, row.how)
+    times = moment(row.at), moment(row.noticed_at)
+    return Version(row.id, *times, row.sha256, row.who, row.host, row.how, maybe(row.pruned_at))
 
 
 def _row(version: Version) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from distributor.delivery.ledger.database import Database
 from distributor.errors import Finding, LedgerError, Severity
 from distributor.i18n import _
 
-HEAD = "0003"
+HEAD = "0004"
 
 
 def ready(database: Database) -> None:

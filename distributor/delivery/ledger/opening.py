@@ -107,22 +107,23 @@ def open_issue(
 def add_supplement(
     database: Database, issue_id: int, frozen: Mapping[str, NewLetter], staging: Staging, actor: Actor
 ) -> int:
-    """Queue deliveries for the staged recipients that the issue has not; returns how many: none where it is cancelled.
+    """Queue deliveries for the staged recipients that the issue has not; returns how many.
 
-    *frozen* are the issue's own letters by group, one for every group that is staged.
+    None where it is cancelled or pruned. *frozen* are its own letters by group, one for every group that is staged.
     """
     with database.write() as connection:
         database.lock_opening(connection)
         now = database.alone(connection)
-        state = connection.execute(sa.select(issues.c.state).where(issues.c.id == issue_id)).scalar_one()
-        if state == IssueState.CANCELLED.value:
+        query = sa.select(issues.c.state, issues.c.pruned_at).where(issues.c.id == issue_id)
+        issue = connection.execute(query).one()
+        if issue.state == IssueState.CANCELLED.value or issue.pruned_at is not None:
             return 0
         known = connection.execute(sa.select(deliveries.c.address_key).where(deliveries.c.issue_id == issue_id))
         staging.discard(key for (key,) in known)
         if not len(staging):
             return 0
-        query = sa.select(sa.func.max(deliveries.c.supplement)).where(deliveries.c.issue_id == issue_id)
-        supplement = (connection.execute(query).scalar() or 0) + 1
+        last = sa.select(sa.func.max(deliveries.c.supplement)).where(deliveries.c.issue_id == issue_id)
+        supplement = (connection.execute(last).scalar() or 0) + 1
         freeze = _Freeze(database, connection, issue_id, now, supplement)
         count = freeze.recipients(list(frozen.values()), staging)
         freeze.event("supplement", actor, {"supplement": supplement, "deliveries": count})
@@ -171,7 +172,8 @@ class _Freeze:
         for identity, (key, group, address, fields) in enumerate(staging.addresses(), first):
             letter_id = next(letter_ids[group])
             yield (
-                identity, issue_id, letter_id, group, supplement, CHANNEL, key, address, fields, queued, now, now,
+                identity, issue_id, letter_id, group, supplement, CHANNEL, key, key.rpartition("@")[2], address, fields,
+                queued, now, now,
             )  # fmt: skip
 
     def omitted(self, staging: Staging, unresolved: tuple[str, ...]) -> None:
@@ -192,7 +194,7 @@ class _Freeze:
 
 
 _DELIVERY = (
-    "id", "issue_id", "letter_id", "group_name", "supplement", "channel", "address_key",
+    "id", "issue_id", "letter_id", "group_name", "supplement", "channel", "address_key", "domain",
     "address", "fields", "state", "next_attempt", "waiting_since",
 )  # fmt: skip
 _SERVED = ("delivery_id", "position", "audience", "unit", "contact", "role")

@@ -4,17 +4,15 @@ Every query keeps to one issue and one of its indexes, so that it costs the same
 """
 
 from collections.abc import Collection, Iterator
-from itertools import islice
 from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from distributor.delivery.ledger.opening import CHANNEL
+from distributor.delivery.ledger.rows import some
 from distributor.delivery.ledger.schema import deliveries, omitted, served, settled
 from distributor.delivery.model.states import HAS_IT, REFUSED, State
-
-_TOGETHER = 500
 
 
 class Refusal(NamedTuple):
@@ -43,7 +41,7 @@ def refusals(connection: Connection, issue_id: int) -> Iterator[Refusal]:
 
 def sent_to(connection: Connection, issue_id: int, keys: Collection[str]) -> Iterator[str]:
     """Those of *keys*, normalised addresses, that the issue's letter was sent to."""
-    for these in _some(keys):
+    for these in some(keys):
         query = sa.select(deliveries.c.address_key).where(
             *_with(issue_id, these), deliveries.c.state.in_(sorted(HAS_IT))
         )
@@ -53,7 +51,7 @@ def sent_to(connection: Connection, issue_id: int, keys: Collection[str]) -> Ite
 def served_at(connection: Connection, issue_id: int, keys: Collection[str]) -> Iterator[tuple[str, str]]:
     """The units, with the address, whom the issue has a letter for at one of *keys*: (key, unit)."""
     joined = deliveries.join(served, served.c.delivery_id == deliveries.c.id)
-    for these in _some(keys):
+    for these in some(keys):
         query = sa.select(deliveries.c.address_key, served.c.unit).select_from(joined).where(*_with(issue_id, these))
         yield from (tuple(row) for row in connection.execute(query))
 
@@ -74,9 +72,3 @@ def _refused(issue_id: int) -> tuple[sa.ColumnElement[bool], ...]:
 
 def _with(issue_id: int, keys: Collection[str]) -> tuple[sa.ColumnElement[bool], ...]:
     return deliveries.c.issue_id == issue_id, deliveries.c.channel == CHANNEL, deliveries.c.address_key.in_(keys)
-
-
-def _some(keys: Collection[str]) -> Iterator[list[str]]:
-    iterator = iter(keys)
-    while these := list(islice(iterator, _TOGETHER)):
-        yield these

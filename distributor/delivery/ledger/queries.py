@@ -10,8 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from distributor.delivery.ledger.counts import Span, counts_of
+from distributor.delivery.ledger.counts import Counts, Span, counts_of, counts_of_all
 from distributor.delivery.ledger.database import Database
+from distributor.delivery.ledger.queues import Lane
 from distributor.delivery.ledger.schema import (
     attachments,
     deliveries,
@@ -36,10 +37,14 @@ _RECORD = (
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an issue is: *states* counts deliveries by group and state; *next_attempt* is the earliest due time."""
+    """How far an issue is: *states* counts deliveries by group and state; *next_attempt* is the earliest due time.
+
+    *lanes* are those that wait, by what they wait behind.
+    """
 
     states: dict[str, dict[State, int]]
     next_attempt: dt.datetime | None
+    lanes: tuple[Lane, ...] = ()
 
     @property
     def total(self) -> int:
@@ -111,7 +116,7 @@ def last_id(connection: Connection, table: sa.Table) -> int:
 
 def issue_query() -> sa.Select[Any]:
     """Issues, with what issue_from needs; whether other issues share a name decides how each is called."""
-    kept = [column for column in issues.c if column.name not in {"content", "sources"}]
+    kept = [column for column in issues.c if column.name not in {"content", "sources", "pruning_key"}]
     other = issues.alias()
     same_name = sa.and_(
         other.c.id != issues.c.id,
@@ -151,6 +156,7 @@ def issue_from(row: Row[Any]) -> IssueRecord:
         unresolved=tuple(json.loads(row.unresolved)),
         repeated=bool(row.repeated),
         ambiguous=bool(row.ambiguous),
+        pruned_at=maybe(row.pruned_at),
     )
 
 
@@ -183,13 +189,24 @@ def find_issues(
 
 def progress(database: Database, issue_id: int) -> Progress:
     """Counts of one issue's deliveries by group and state."""
-    by_group: dict[str, dict[State, int]] = {name.value: {} for name in GroupName}
     with database.read() as connection:
-        counts = counts_of(connection, issue_id)
+        return _progress(counts_of(connection, issue_id))
+
+
+def progress_of_all(database: Database) -> list[tuple[IssueRecord, Progress]]:
+    """Every issue with its progress, newest first, all from one state of the ledger."""
+    with database.read() as connection:
+        counts = counts_of_all(connection)
+        found = [issue_from(row) for row in connection.execute(issue_query().order_by(issues.c.id.desc()))]
+    return [(issue, _progress(counts.get(issue.id, Counts(issue.id, {}, ())))) for issue in found]
+
+
+def _progress(counts: Counts) -> Progress:
+    by_group: dict[str, dict[State, int]] = {name.value: {} for name in GroupName}
     for (group, state), number in counts.letters.items():
         by_group.setdefault(group, {})[state] = number
     present = {group: states for group, states in by_group.items() if states}
-    return Progress(present, maybe(counts.due))
+    return Progress(present, maybe(counts.due), counts.lanes)
 
 
 def unsettled_issues(database: Database) -> list[IssueRecord]:

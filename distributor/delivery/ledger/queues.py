@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from distributor.delivery.ledger.database import Database
-from distributor.delivery.ledger.schema import Time, deliveries, issues, waiting
+from distributor.delivery.ledger.schema import Time, deferred, deliveries, issues, waiting
 from distributor.delivery.model.records import IssueState
 
 
@@ -34,6 +34,24 @@ class Queue:
     def rows(self) -> tuple[sa.ColumnElement[bool], ...]:
         """The conditions that a delivery waits in this queue."""
         return waiting, *in_queue(self.issue_id, self.group_name, self.lane)
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """What waits of an issue in one queue: so many *letters*, some of them *deferred*; the first is *due* (µs UTC)."""
+
+    issue_id: int
+    group: str
+    lane: str
+    letters: int
+    deferred: int
+    due: int
+
+
+def lanes(connection: Connection, issue_id: int | None) -> list[Lane]:
+    """All that waits of an issue, open or not, by group and lane; None: of all issues."""
+    query, given = (_LANES_OF_ALL, {}) if issue_id is None else (_LANES_OF_ONE, {"issue": issue_id})
+    return [Lane(*row) for row in connection.execute(query, given)]
 
 
 def open_queues(connection: Connection) -> list[Queue]:
@@ -70,11 +88,11 @@ def is_due(now: Any) -> tuple[sa.ColumnElement[bool], ...]:
     return waiting, deliveries.c.next_attempt <= now
 
 
-def _heads() -> sa.CTE:
-    """The first waiting row of each queue of the open issues, found by a step or two along the index for each queue."""
+def _heads(of_issues: sa.ColumnElement[bool]) -> sa.CTE:
+    """The first waiting row of each queue of the issues, found by a step or two along the index for each queue."""
     of_issue = deliveries.c.issue_id == issues.c.id
-    is_open = issues.c.state == IssueState.OPEN.value
-    heads = sa.select(_head_where(of_issue).label("id")).where(is_open).cte("heads", recursive=True)
+    first = sa.select(_head_where(of_issue).label("id")).select_from(issues).where(of_issues)
+    heads = first.cte("heads", recursive=True)
     head = deliveries.alias("head")
     of_issue = deliveries.c.issue_id == head.c.issue_id
     # Not by one comparison of pairs: SQLite would read the rest of the group for it.
@@ -92,7 +110,7 @@ def _head_where(*conditions: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
 
 def _open_query() -> tuple[sa.Select[Any], sa.FromClause]:
     """The query of all queues; and their first rows, by which it can be narrowed."""
-    heads, head = _heads(), deliveries.alias("head")
+    heads, head = _heads(issues.c.state == IssueState.OPEN.value), deliveries.alias("head")
     found = (issues.c.id, issues.c.uid, issues.c.sender, issues.c.urgency, head.c.group_name, head.c.lane)
     query = (
         sa.select(*found)
@@ -116,4 +134,18 @@ def _due_query() -> sa.Select[Any]:
     return query.where(due.is_not(None))
 
 
+def _lanes_query(heads: sa.CTE) -> sa.Select[Any]:
+    head = deliveries.alias("head")
+    here = in_queue(head.c.issue_id, head.c.group_name, head.c.lane)
+    counts = [sa.select(sa.func.count()).where(*here, which).scalar_subquery() for which in (waiting, deferred)]
+    first = sa.select(sa.func.min(deliveries.c.next_attempt)).where(*here, waiting).scalar_subquery()
+    return (
+        sa.select(head.c.issue_id, head.c.group_name, head.c.lane, *counts, sa.func.coalesce(first, 0))
+        .join_from(heads, head, head.c.id == heads.c.id)
+        .order_by(head.c.issue_id, head.c.group_name, head.c.lane)
+    )
+
+
 _OPEN, _DUE = _open_query()[0], _due_query()
+_LANES_OF_ONE = _lanes_query(_heads(issues.c.id == sa.bindparam("issue")))
+_LANES_OF_ALL = _lanes_query(_heads(sa.true()))

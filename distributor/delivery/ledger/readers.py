@@ -20,12 +20,13 @@ _TOGETHER = 500
 
 
 def last_issues(database: Database, masthead: str, groups: Iterable[str]) -> dict[str, IssueRecord]:
-    """For each of *groups* the newest issue of *masthead* that went to it and was not cancelled, if there is one."""
+    """For each of *groups* the newest issue of *masthead* that went to it; none that was cancelled or pruned."""
     found = {}
     with database.read() as connection:
         for group in groups:
             went_there = sa.exists().where(letters.c.issue_id == issues.c.id, letters.c.group_name == group)
-            mine = (issues.c.masthead == masthead, issues.c.state != IssueState.CANCELLED.value, went_there)
+            whole = (issues.c.state != IssueState.CANCELLED.value, issues.c.pruned_at.is_(None))
+            mine = (issues.c.masthead == masthead, *whole, went_there)
             query = issue_query().where(*mine).order_by(issues.c.id.desc()).limit(1)
             if (row := connection.execute(query).one_or_none()) is not None:
                 found[group] = issue_from(row)

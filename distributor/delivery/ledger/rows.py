@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 Rows: TypeAlias = Iterable[tuple[Any, ...]]
 
+Item = TypeVar("Item")
+
 _TOGETHER = 200
+_NAMED_TOGETHER = 500
 
 
 def values(count: int, width: int) -> str:
@@ -20,3 +23,10 @@ def batches(rows: Rows, width: int) -> Iterator[tuple[str, int, list[Any]]]:
     iterator = iter(rows)
     while chunk := list(islice(iterator, _TOGETHER)):
         yield values(len(chunk), width), len(chunk), list(chain.from_iterable(chunk))
+
+
+def some(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """*items*, as many at a time as one statement may well name."""
+    iterator = iter(items)
+    while these := list(islice(iterator, _NAMED_TOGETHER)):
+        yield these

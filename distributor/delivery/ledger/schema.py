@@ -51,6 +51,9 @@ issues = sa.Table(
     sa.Column("state_at", Time),
     sa.Column("again_reason", sa.Text),
     sa.Column("unresolved", sa.Text, nullable=False),
+    # Since when addresses, names and letters are taken out; the key (pruning.py) is there until all of them are.
+    sa.Column("pruned_at", Time),
+    sa.Column("pruning_key", sa.LargeBinary),
     sa.Index("issues_content", "content_sha256"),
     sa.Index("issues_name", "masthead", "total_number"),
 )
@@ -102,6 +105,8 @@ deliveries = sa.Table(
     sa.Column("fields", sa.Text, nullable=False),
     # '': the main lane; else the name of the destination (model/flow.py) whose flow the delivery keeps to.
     sa.Column("lane", sa.Text, nullable=False, server_default=sa.text("''")),
+    # Of address_key: in the main lane a destination's letters are found by it, before any claim has looked at them.
+    sa.Column("domain", sa.Text, nullable=False, server_default=sa.text("''")),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("claimed_from", sa.Text),
     # The fence: every claim counts it up, and only the holder of the current number may write a result.
@@ -133,6 +138,25 @@ sa.Index(
     # Only to be counted by.
     deliveries.c.state,
     sqlite_where=waiting,
+)
+# Only to be counted by, as are the next.
+in_main_lane = sa.and_(deliveries.c.lane == sa.literal_column("''"), waiting)
+sa.Index(
+    "deliveries_domains",
+    deliveries.c.issue_id,
+    deliveries.c.domain,
+    deliveries.c.group_name,
+    deliveries.c.next_attempt,
+    sqlite_where=in_main_lane,
+)
+deferred = deliveries.c.state == sa.literal_column("'deferred'")
+sa.Index(
+    "deliveries_deferred",
+    deliveries.c.issue_id,
+    deliveries.c.group_name,
+    deliveries.c.lane,
+    deliveries.c.next_attempt,
+    sqlite_where=deferred,
 )
 held = deliveries.c.lease_id.is_not(None)
 sa.Index("deliveries_leased", deliveries.c.lease_id, sqlite_where=held)
@@ -218,7 +242,7 @@ omitted = sa.Table(
     sa.Column("detail", sa.Text, nullable=False),
 )
 
-# Append-only: results of attempts and acts of people. Nothing updates or deletes a row.
+# Append-only: results of attempts and acts of people. Nothing deletes a row, and only pruning takes words out.
 events = sa.Table(
     "events",
     metadata,
@@ -235,6 +259,8 @@ events = sa.Table(
     sa.Column("enhanced", sa.Text),
     sa.Column("text", sa.Text),
     sa.Column("relay", sa.Text),
+    # Of an attempt: when its letter was taken up. *at* is when its result was written.
+    sa.Column("began", Time),
     sa.Index("events_delivery", "delivery_id"),
 )
 
@@ -251,6 +277,8 @@ list_versions = sa.Table(
     sa.Column("host", sa.Text, nullable=False),
     # The command that changed it; NULL: it was changed by hand, and *who* noticed.
     sa.Column("how", sa.Text),
+    # When the names and addresses in its changes were taken out.
+    sa.Column("pruned_at", Time),
 )
 
 list_changes = sa.Table(

@@ -64,7 +64,7 @@ def _heed_the_clock(connection: Connection, now: int, latest: int) -> None:
 
 
 def _resend_uncertain(connection: Connection, now: int, due: int, too_old: int, actor: Actor) -> int:
-    is_open = sa.select(issues.c.id).where(issues.c.state == IssueState.OPEN.value)
+    is_open = sa.select(issues.c.id).where(issues.c.state == IssueState.OPEN.value, issues.c.pruned_at.is_(None))
     update = (
         deliveries.update()
         .where(

@@ -1,14 +1,17 @@
 """What decides when an issue's waiting deliveries may go, counted; and the daily quotas that are used up."""
 
 import datetime as dt
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from distributor.delivery.ledger.database import Database
 from distributor.delivery.ledger.queries import moment
-from distributor.delivery.ledger.schema import deliveries, flows, waiting
+from distributor.delivery.ledger.queues import Lane, in_queue, lanes
+from distributor.delivery.ledger.schema import deliveries, flows, in_main_lane, waiting
 from distributor.delivery.model.flow import FlowKey, FlowKind, Rules
 
 
@@ -25,29 +28,68 @@ class Wait:
     due: dt.datetime
 
 
-def waits(database: Database, issue_id: int, domains: Mapping[str, str]) -> list[Wait]:
-    """All that waits of an issue; *domains* (domain → destination) are those in which it may keep to a flow."""
-    place = place_of(database, domains).label("place")
-    query = (
-        sa.select(deliveries.c.group_name, place, sa.func.count(), sa.func.min(deliveries.c.next_attempt))
-        .where(deliveries.c.issue_id == issue_id, waiting)
-        .group_by(deliveries.c.group_name, place)
-    )
+def waits(
+    database: Database, issue_id: int, domains: Mapping[str, str], counted: Sequence[Lane] | None = None
+) -> list[Wait]:
+    """All that waits of an issue; *domains* (domain → destination) are those in which it may keep to a flow.
+
+    *counted* are its lanes, where somebody has counted them already.
+    """
     with database.read() as connection:
-        rows = connection.execute(query).all()
-    return [Wait(group, domains.get(found, found), letters, moment(first)) for group, found, letters, first in rows]
+        found = lanes(connection, issue_id) if counted is None else counted
+        behind = _behind(connection, issue_id, domains) if any(not lane.lane for lane in found) else {}
+        return [wait for lane in found for wait in _parted(connection, issue_id, lane, domains, behind)]
 
 
-def place_of(database: Database, domains: Collection[str]) -> sa.ColumnElement[str]:
-    """A delivery's lane; of what no claim has moved out of the main lane yet its domain, if it is one of *domains*."""
+Behind = Mapping[str, Sequence[tuple[str, int, int]]]
+
+
+def _behind(connection: Connection, issue_id: int, domains: Collection[str]) -> Behind:
+    """Of the main lane those in *domains*, by group: (domain, number, first due time).
+
+    Along an index: no address is read. (With a condition for the group SQLite would take another one, and read all.)
+    """
     if not domains:
-        return deliveries.c.lane
-    key = deliveries.c.address_key
-    domain = (
-        sa.func.substr(key, sa.func.instr(key, "@") + 1)
-        if database.dialect == "sqlite"
-        else sa.func.split_part(key, "@", 2)
-    )
+        return {}
+    group, domain, first = deliveries.c.group_name, deliveries.c.domain, sa.func.min(deliveries.c.next_attempt)
+    mine = (deliveries.c.issue_id == issue_id, domain.in_(sorted(domains)), in_main_lane)
+    query = sa.select(group, domain, sa.func.count(), sa.func.coalesce(first, 0)).where(*mine).group_by(group, domain)
+    behind: dict[str, list[tuple[str, int, int]]] = {}
+    for name, *counted in connection.execute(query):
+        behind.setdefault(name, []).append(tuple(counted))
+    return behind
+
+
+def _parted(
+    connection: Connection, issue_id: int, lane: Lane, domains: Mapping[str, str], behind: Behind
+) -> Iterator[Wait]:
+    """A lane is one destination's; in the main lane are those in *domains* whom no claim has moved out of it yet."""
+    if lane.lane or lane.group not in behind:
+        yield _wait(lane.group, domains.get(lane.lane, lane.lane), lane.letters, lane.due)
+        return
+    rest = lane.letters
+    for domain, letters, due in behind[lane.group]:
+        rest -= letters
+        yield _wait(lane.group, domains[domain], letters, due)
+    if rest > 0:
+        first = connection.execute(_first_besides(issue_id, lane.group, domains)).scalar()
+        yield _wait(lane.group, "", rest, lane.due if first is None else first)
+
+
+def _wait(group: str, destination: str, letters: int, due: int) -> Wait:
+    return Wait(group, destination, letters, moment(due))
+
+
+def _first_besides(issue_id: int, group: str, domains: Collection[str]) -> sa.Select[Any]:
+    """When the first of the main lane that is in none of *domains* is due; those before it are passed by."""
+    others = deliveries.c.domain.not_in(sorted(domains))
+    order = (deliveries.c.next_attempt, deliveries.c.id)
+    return sa.select(order[0]).where(*in_queue(issue_id, group, ""), waiting, others).order_by(*order).limit(1)
+
+
+def place_of(domains: Collection[str]) -> sa.ColumnElement[str]:
+    """A delivery's lane; of what no claim has moved out of the main lane yet its domain, if it is one of *domains*."""
+    domain = deliveries.c.domain
     return sa.case((deliveries.c.lane != "", deliveries.c.lane), (domain.in_(sorted(domains)), domain), else_="")
 
 

@@ -24,7 +24,10 @@ class Mark(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What became of an attempt: *event* moves the delivery; *wait* is µs until the next attempt, only for DEFER."""
+    """What became of an attempt: *event* moves the delivery; *wait* is µs until the next attempt, only for DEFER.
+
+    *took*: since so many µs its letter was in hand; None: it never was.
+    """
 
     id: int
     attempt: int
@@ -36,6 +39,7 @@ class Result(NamedTuple):
     reason: str
     relay: str
     wait: int | None = None
+    took: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ _SPENDING = (
 )
 _KEPT = ("phase", "code", "enhanced", "reply", "reason", "relay")
 _RESULT = ("id", "attempt", "now", "wait", *_KEPT)
-_EVENT = ("id", "attempt", "now", "who", "host", *_KEPT)
+_EVENT = ("id", "attempt", "now", "took", "who", "host", *_KEPT)
 
 
 def _spend(run: Run, counts: Mapping[FlowKey, int], today: str) -> None:
@@ -91,7 +95,7 @@ def _record(run: Run, event: Event, results: Sequence[Result], now: int, actor: 
     told, rows = [], []
     for each in results:
         kept = (each.phase, each.code, each.enhanced, each.reply, each.reason, each.relay)
-        told.append((each.id, each.attempt, now, actor.who, actor.host, *kept))
+        told.append((each.id, each.attempt, now, each.took, actor.who, actor.host, *kept))
         rows.append((each.id, each.attempt, now, each.wait, *kept))
     run(_telling(event), _EVENT, told)
     found = run(_recording(event), _RESULT, rows)
@@ -111,9 +115,9 @@ def _telling(event: Event) -> str:
     # Before the delivery is moved, while it can be seen that it will be: nobody comes between (Database.short).
     return (
         "INSERT INTO events"
-        " (issue_id, delivery_id, at, kind, who, host, attempt, phase, code, enhanced, text, relay)"
-        f" SELECT deliveries.issue_id, v.id, v.now, '{event.value}', v.who, v.host, v.attempt, v.phase, v.code,"
-        f" v.enhanced, v.reply, v.relay FROM v JOIN deliveries ON {_applies(event)}"
+        " (issue_id, delivery_id, at, began, kind, who, host, attempt, phase, code, enhanced, text, relay)"
+        f" SELECT deliveries.issue_id, v.id, v.now, v.now - v.took, '{event.value}', v.who, v.host, v.attempt,"
+        f" v.phase, v.code, v.enhanced, v.reply, v.relay FROM v JOIN deliveries ON {_applies(event)}"
     )
 
 

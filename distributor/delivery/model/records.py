@@ -28,6 +28,7 @@ class IssueRecord:
     """One issue as opened. *sequence* counts repeats (2 is shown as 60/2). Times are aware, UTC.
 
     *repeated*: the same bulletin was opened more than once; *ambiguous*: another bulletin has the same number.
+    *pruned_at*: since then its addresses, names and letters are not kept any more (None: they are).
     """
 
     id: int
@@ -52,6 +53,7 @@ class IssueRecord:
     unresolved: tuple[str, ...]
     repeated: bool = False
     ambiguous: bool = False
+    pruned_at: dt.datetime | None = None
 
     @property
     def ref(self) -> str:
@@ -101,6 +103,30 @@ class DeliveryRecord:
     reply: str | None = None
     reason: str | None = None
     relay: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """Something that happened *at* a time, to a delivery or (*delivery_id* None) to a whole issue or flow.
+
+    *kind* is a state's Event, or what people did: opened, supplement, paused … Of an attempt: *began* when its letter
+    was taken up (None: it never was), its number, and the answer as in a DeliveryRecord; else *text* is JSON.
+    """
+
+    id: int
+    issue_id: int
+    delivery_id: int | None
+    at: dt.datetime
+    kind: str
+    who: str
+    host: str
+    attempt: int | None = None
+    phase: str | None = None
+    code: int | None = None
+    enhanced: str | None = None
+    text: str | None = None
+    relay: str | None = None
+    began: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

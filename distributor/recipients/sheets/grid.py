@@ -14,11 +14,6 @@ class Oddity(Enum):
     NO_VALUE = "a formula without a stored value"
     DATE = "a date, written as a number"
 
-    @property
-    def is_text(self) -> bool:
-        """Whether there is a text all the same."""
-        return self is Oddity.DATE
-
 
 class Record(NamedTuple):
     """A row that is not blank. Cells by column from 0, as written; an empty one may be missing.

@@ -35,6 +35,7 @@ _FURTHER = {
     "note": "说明 附注 notes remark remarks comment comments",
     "audience": "组别 群组 发送范围 分发范围 audience audiences group groups",
 }
+_NEEDED = ("unit", "email")
 _SEVERAL = frozenset(["email", "phone", "note"])  # fields that may have more than one column
 _SERIAL = frozenset(["", "序号", "编号", "no", "id", "#"])
 _ASIDE = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|【[^【】]*】|〔[^〔〕]*〕")
@@ -206,5 +207,5 @@ def _missing(field: str, grid: Grid, line: int) -> Finding:
 def _remedy() -> str:
     columns = ",".join(TITLES.values())
     return _("name the columns in the first row; needed are {needed}, possible are {columns}").format(
-        needed=",".join(TITLES[field] for field in REQUIRED), columns=columns
+        needed=",".join(TITLES[field] for field in _NEEDED), columns=columns
     )

@@ -1,5 +1,6 @@
 """The cells of one row by the fields that they stand for."""
 
+import re
 from collections.abc import Iterator
 
 from distributor.errors import Place, Severity
@@ -12,30 +13,28 @@ from distributor.recipients.sheets.header import Header
 from distributor.recipients.sheets.telling import Teller, shown
 
 _NEEDED = frozenset(["unit", "email"])
+_SHORTENED = re.compile(r"[1-9](\.[0-9]+)?E\+[0-9]{2,}", re.IGNORECASE)  # as spreadsheets write it
 
 
 class RowCells:
-    """What stands in the cells of *record*; what is wrong with it is told, and makes the row bad if it is an error."""
+    """What stands in the cells of *record*; what is wrong with it is told, and makes the row bad if it is an error.
+
+    *filled* are the cells of its own that are not empty, by column; "" for a formula whose value is unknown.
+    """
 
     def __init__(self, record: Record, header: Header, teller: Teller) -> None:
         self.record = record
         self.is_bad = False
         self._header = header
         self._teller = teller
-        texts = ((column, cleaned(record.cells.get(column, ""))) for column in header.order)
-        self._texts = {column: text for column, text in texts if text}
-
-    def filled(self) -> dict[int, str]:
-        """The cells of this row's own, by column, that are not empty; "" for a formula whose value is unknown."""
-        odd = {
-            column: "" for column, odd in self.record.odd.items() if column in self._header.order and not odd.is_text
-        }
-        return dict(sorted((odd | self._texts).items()))
+        cells, odd = record.cells, record.odd
+        texts = ((column, cleaned(cells.get(column, ""))) for column in header.order)
+        self.filled = {column: text for column, text in texts if text or odd.get(column) is Oddity.NO_VALUE}
 
     def has_address(self) -> bool:
         """Whether something stands where an address belongs, be it in a merged cell."""
-        filled = self.filled().keys() | {column for column, (text, _line) in self.record.above.items() if text}
-        return any(column in filled for column in self.columns("email"))
+        above = self.record.above
+        return any(column in self.filled or above.get(column, ("", 0))[0] for column in self.columns("email"))
 
     def columns(self, field: str) -> tuple[int, ...]:
         """The columns that stand for *field*."""
@@ -63,7 +62,7 @@ class RowCells:
         if column in record.above and (text := cleaned(record.above[column][0])):
             self._teller.merged(text, record.above[column][1], column)
             return text
-        text = self._texts.get(column, "")
+        text = self.filled.get(column, "")
         if text not in ERRORS or trimmed(record.cells[column]) != text:
             return text  # an apostrophe before it says that it is no error
         self._lost(field, column, "error-value", _("the formula here has failed: {text}").format(text=text))
@@ -73,7 +72,7 @@ class RowCells:
         if self.record.odd[column] is Oddity.NO_VALUE:
             self._lost(field, column, "no-value", _("the formula here has no stored value"))
         else:
-            message = _("here is a date; it is read as {text}").format(text=self._texts.get(column, ""))
+            message = _("here is a date; it is read as {text}").format(text=self.filled.get(column, ""))
             self.say(Severity.NOTE, "date-cell", column, message)
 
     def _lost(self, field: str, column: int, code: str, message: str) -> None:
@@ -98,6 +97,15 @@ class RowCells:
         if why := why_not_text(line):
             message = _("column {name}: {why}").format(name=TITLES[field], why=why)
             self.say(Severity.ERROR, "bad-text", column, message, _("write it anew"))
+
+    def phone(self) -> str | None:
+        """The phone numbers."""
+        phone = self.text("phone")
+        if _SHORTENED.fullmatch(phone):
+            message = _("a spreadsheet has shortened this number, and digits are lost: {text}").format(text=phone)
+            remedy = _("write it anew, in a cell of the format text")
+            self.say(Severity.WARNING, "shortened-number", self.column("phone"), message, remedy)
+        return phone or None
 
     def audiences(self) -> tuple[str, ...]:
         """The audiences that the row names."""

@@ -57,13 +57,15 @@ class RowReader:
 
     def _contacts(self, row: RowCells) -> Iterator[SheetRow]:
         if row.record.broken:
-            row.say(
-                Severity.ERROR, "bad-csv", None, row.record.broken, _("close every quote, and double it inside a text")
-            )
-        if not row.filled() or not self._takes(row) or _is_no_contact(row):
+            remedy = _("close every quote, and double it inside a text")
+            row.say(Severity.ERROR, "bad-csv", None, row.record.broken, remedy)
+        elif not row.filled or not self._takes(row):
+            return
+        if row.is_bad or _is_no_contact(row):
+            self._above = None  # what stands here may be the unit of the rows below
             return
         head = self._head(row)
-        role, phone = row.text("role") or None, row.text("phone") or None
+        role, phone = row.text("role") or None, row.phone()
         disabled, note = row.disabled(), row.note()
         found = list(_addresses(row))
         names = self._names(row, found)
@@ -79,8 +81,7 @@ class RowReader:
         head = _Head(row.text("unit"), row.text("salutation") or None, row.audiences())
         if not head.unit and not row.is_bad:
             head = self._without_unit(head, row)
-        if not row.is_bad:
-            self._above = head
+        self._above = None if row.is_bad else head
         return head
 
     def _without_unit(self, head: _Head, row: RowCells) -> _Head:
@@ -99,7 +100,7 @@ class RowReader:
         """A name for each address: the cell's, or each its own of as many; else the words beside the address."""
         column, text = next(row.values("name"), (None, ""))
         if column is None:
-            return [self._name_beside(row, *each) for each in found]
+            return self._names_beside(row, found)
         parts = list(filter(None, map(trimmed, _NAMES.split(text)))) if len(found) > 1 else []
         if parts and len(parts) == len(found):
             return [row.line("name", column, part) for part in parts]
@@ -109,12 +110,14 @@ class RowReader:
                 row.say(Severity.NOTE, "words-left-out", where, message)
         return [row.line("name", column, text)] * len(found)
 
+    def _names_beside(self, row: RowCells, found: Sequence[tuple[int, Address]]) -> list[str]:
+        column = row.column("name")
+        if column is not None and self._header.line and not all(address.name for _column, address in found):
+            message = _("there is no name here: the contact is called {default}").format(default=DEFAULT_NAME)
+            row.say(Severity.NOTE, "no-name", column, message)
+        return [self._name_beside(row, *each) if each[1].name else DEFAULT_NAME for each in found]
+
     def _name_beside(self, row: RowCells, column: int, address: Address) -> str:
-        if not address.name:
-            if (name_column := row.column("name")) is not None and self._header.line:
-                message = _("there is no name here: the contact is called {default}").format(default=DEFAULT_NAME)
-                row.say(Severity.NOTE, "no-name", name_column, message)
-            return DEFAULT_NAME
         if self._header.line:
             message = _("{name} beside the address is read as the contact's name").format(name=shown(address.name))
             row.say(Severity.NOTE, "name-beside", column, message)
@@ -123,7 +126,7 @@ class RowReader:
 
 def _is_no_contact(row: RowCells) -> bool:
     """Whether this is a heading between the rows, a line below them, or the header once more."""
-    filled = row.filled()
+    filled = row.filled
     if row.has_address():
         emails = [filled.get(column, "") for column in row.columns("email")]
         return not any("@" in text for text in emails) and all(meaning_of(text) == "email" for text in emails)

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from distributor.i18n import _
-from distributor.recipients.delimited import HEAD, encoding_of, lines_of, records
+from distributor.recipients.delimited import HEAD, encoding_of, lines_of, records, why_not_csv
 from distributor.recipients.sheets.addressing import ADDRESS, LABEL, narrow
 from distributor.recipients.sheets.cells import trimmed
 from distributor.recipients.sheets.grid import Grid, Record
@@ -67,7 +67,7 @@ def _rows(path: Path, file: str, encoding: str, delimiter: str) -> Iterator[Reco
     broken: list[Record] = []
 
     def bad(line: int, error: csv.Error) -> None:
-        message = _("this row is not CSV: {problem}").format(problem=error)
+        message = _("this row is not CSV: {problem}").format(problem=why_not_csv(error))
         broken.append(Record(line, {}, broken=message))
 
     with explained(file), path.open("rb") as stream:

@@ -12,6 +12,7 @@ LONGEST_TEXT = 1024**2
 
 _BUILT_IN_DATES = frozenset([*range(14, 23), *range(27, 37), 45, 46, 47, *range(50, 59)])
 _NOT_OF_A_DATE = re.compile(r'"[^"]*"|\[[^\]]*\]|\\.|_.|\*.|General', re.IGNORECASE)
+_OF_A_DATE = re.compile("[ymdhs]|aaa", re.IGNORECASE)
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 _MOST_DIGITS = 21
 
@@ -32,7 +33,7 @@ def is_true(value: str | None) -> bool:
 
 def is_date_format(number: int, code: str) -> bool:
     """Whether the number format *number* (ISO/IEC 29500-1, 18.8.30), or its *code* where it has one, shows a date."""
-    return number in _BUILT_IN_DATES or any(sign in "ymdhs" for sign in _NOT_OF_A_DATE.sub("", code).lower())
+    return number in _BUILT_IN_DATES or _OF_A_DATE.search(_NOT_OF_A_DATE.sub("", code)) is not None
 
 
 def value(kind: str, style: int, raw: str, shared: Shared) -> tuple[str, Oddity | None]:

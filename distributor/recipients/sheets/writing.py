@@ -18,6 +18,9 @@ from distributor.recipients.sheets.newworkbook import write_workbook
 from distributor.recipients.sheets.package import refused
 from distributor.words import why
 
+LISTS = (".yaml", ".yml")
+"""What is no spreadsheet but a list, and written by whoever calls."""
+
 _FIELDS = ("audience", "unit", "salutation", "name", "email", "role", "phone", "disabled", "note")
 _WIDTHS = (18, 28, 28, 14, 32, 12, 18, 14, 30)
 _SHEET = "收件人"
@@ -34,7 +37,8 @@ def write(path: Path, rows: Iterable[SheetRow]) -> int:
     write_rows = _WRITERS.get(path.suffix.lower())
     if write_rows is None:
         message = _("files of the kind {suffix} are not written").format(suffix=path.suffix or path.name)
-        raise refused(str(path), "unknown-kind", message, _("possible are: {keys}").format(keys=", ".join(_WRITERS)))
+        remedy = _("possible are: {keys}").format(keys=", ".join([*_WRITERS, *LISTS]))
+        raise refused(str(path), "unknown-kind", message, remedy)
     with beside(path) as stream:
         return write_rows(stream, map(_cells, rows), str(path))
 

@@ -1,4 +1,4 @@
-"""`distributor ledger`: the tables of the ledger."""
+"""`distributor ledger upgrade`: the tables of the ledger."""
 
 import click
 
@@ -8,12 +8,7 @@ from distributor.delivery.ledger.database import Database
 from distributor.i18n import _
 
 
-@click.group(help=_("Look after the ledger, where every issue and every delivery is recorded."))
-def ledger() -> None:
-    pass
-
-
-@ledger.command(help=_("Bring the ledger's tables up to this version. Safe to repeat."))
+@click.command(help=_("Bring the ledger's tables up to this version. Safe to repeat."))
 @click.pass_obj
 def upgrade(site_name: str | None) -> None:
     settings = configuration.load(configuration.find_site(site_name))
