@@ -232,3 +232,13 @@ def test_what_is_no_moment(text: str) -> None:
 )  # fmt: skip
 def test_how_long_something_took(seconds: float, said: str) -> None:
     assert duration(dt.timedelta(seconds=seconds)) == said
+
+
+@pytest.mark.parametrize("forced", [True, False])
+def test_colours_are_for_terminals(site: Site, ledger: Database, monkeypatch: pytest.MonkeyPatch, forced: bool) -> None:
+    if forced:
+        monkeypatch.setenv("FORCE_COLOR", "1")
+    out = site.run("report", "60", "--all").out
+    assert ("\x1b[31m  收文  office2@example.org  failed: " in out) == forced
+    assert ("\x1b[1m送  单位1\x1b[0m\n" in out) == forced
+    assert "送  单位1" in out

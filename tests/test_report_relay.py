@@ -21,7 +21,9 @@ REFUSED = {
     "550 5.2.1 closed long ago": ("mailbox-disabled", "The mailbox is disabled."),
     "554 5.7.1 we do not want it": ("policy", "The server refused the letter by a rule of its own."),
     "552 5.3.4 message too big": ("too-large", "The letter is larger than the server or the mailbox allows."),
-    "554 5.7.1 this is spam": ("content-refused", "The server refused the letter for what is in it."),
+    "554 5.7.1 this is spam": (
+        "content-refused", "The server refused the letter as spam, or for something that is in it.",
+    ),
     "550 nobody knows why": (
         "unknown", "The reason is not one that this program knows; see the server's own words.",
     ),

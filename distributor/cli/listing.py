@@ -78,7 +78,7 @@ class Listing:
 
     def _put(self, line: str, *, fg: str | None = None, bold: bool = False, dim: bool = False) -> None:
         styled = self._coloured and (fg or bold or dim)
-        self._file.write((click.style(line, fg=fg, bold=bold, dim=dim) if styled else line) + "\n")
+        self._file.write((click.style(line, fg=fg, bold=bold or None, dim=dim or None) if styled else line) + "\n")
 
 
 def by_unit(records: Iterable[DeliveryRecord]) -> list[Contact]:

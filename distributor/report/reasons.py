@@ -251,7 +251,10 @@ _PUT_OFF: dict[str, Words] = {
     ),
     "mailbox-full": lambda: (_("The recipient's mailbox is full."), _("tell the unit by telephone.")),
     "mailbox-busy": lambda: (_("The mailbox takes no letters for the moment."), _("tell the unit by telephone.")),
-    "system-full": lambda: (_("The receiving mail system has no room left."), _("tell the unit by telephone.")),
+    "system-full": lambda: (
+        _("The receiving mail system is short of room or other means at the moment."),
+        _("tell the unit by telephone."),
+    ),
     "looks-like-spam": lambda: (
         _("The server takes the letter for spam at the moment."),
         _("ask the recipient's mail administrator to let our letters in."),
@@ -297,7 +300,10 @@ _REFUSED: dict[str, Words] = {
         _new_address(),
     ),
     "blocked-by-recipient": lambda: (_("The recipient has blocked our sender."), _ask_and_resend()),
-    "content-refused": lambda: (_("The server refused the letter for what is in it."), _ask_and_resend()),
+    "content-refused": lambda: (
+        _("The server refused the letter as spam, or for something that is in it."),
+        _ask_and_resend(),
+    ),
     "policy": lambda: (_("The server refused the letter by a rule of its own."), _ask_and_resend()),
     "too-large": lambda: (_("The letter is larger than the server or the mailbox allows."), _other_way()),
     "storage-exceeded": lambda: (

@@ -14,7 +14,8 @@ from zipfile import ZipFile
 from distributor.delivery.model.states import State
 from distributor.i18n import _
 from distributor.recipients.sheets.grid import letters
-from distributor.recipients.sheets.xmlcells import TextCells, check_row, part, row, text_cell
+from distributor.recipients.sheets.newpackage import new_package
+from distributor.recipients.sheets.xmlcells import TextCells, check_row, row, text_cell
 from distributor.report.account import Account
 from distributor.report.summary import Manner
 from distributor.report.summary_sheet import COLOURS, fill
@@ -51,10 +52,10 @@ def write(stream: IO[bytes], account: Account, contacts: Iterable[Row], manner: 
     """
     parts, formats = _workbook(account, manner, last_row=1)
     rows = _Rows(formats, manner.zone, file)
-    with ZipFile(stream, "w") as zipped:
+    with new_package(stream) as package:
         # First, as programs expect that tell what a file is by its beginning.
-        zipped.writestr(part(_TYPES), parts[_TYPES])
-        with zipped.open(part(_CONTACTS), "w", force_zip64=True) as raw, io.BufferedWriter(raw, 1 << 18) as sheet:
+        package.put(_TYPES, parts[_TYPES])
+        with package.streamed(_CONTACTS) as sheet:
             sheet.write(parts[_CONTACTS].partition(_END)[0])
             last_row = 1
             for last_row, cells in enumerate(contacts, 2):
@@ -63,7 +64,7 @@ def write(stream: IO[bytes], account: Account, contacts: Iterable[Row], manner: 
             sheet.write(_END + parts[_CONTACTS].partition(_END)[2])
         for name, content in parts.items():
             if name not in {_TYPES, _CONTACTS}:
-                zipped.writestr(part(name), content)
+                package.put(name, content)
 
 
 def _workbook(account: Account, manner: Manner, last_row: int) -> tuple[dict[str, bytes], _Formats]:

@@ -29,6 +29,7 @@ def classify(reply: Reply, provider: str) -> Verdict:
     return (
         by_pattern(reply, kind, provider)
         or _before_mail(reply, kind)
+        or _mailbox_is_busy(reply)
         or _by_enhanced_code(reply, kind)
         or _by_words(reply, kind)
         or _by_code(reply, kind)
@@ -99,12 +100,13 @@ _SENDER_REFUSED = _pause("sender-refused")
 _LOGIN_NEEDED = _pause("login-needed")
 _RATE_LIMITED = _defer("rate-limited", Effect.SLOW, Scope.DOMAIN)
 _MAILBOX_FULL = _defer("mailbox-full")
+_MAILBOX_BUSY = _defer("mailbox-busy")
 _TOO_MANY_RECIPIENTS = _defer("too-many-recipients", Effect.RECONNECT, Scope.RELAY)
 _TOO_LARGE = _unwanted("too-large")
 
 _ENHANCED = {
     4: {
-        "2.1": _defer("mailbox-busy"),
+        "2.1": _MAILBOX_BUSY,
         "2.2": _MAILBOX_FULL,
         "3.1": _defer("system-full", scope=Scope.DOMAIN),
         "4.5": _RATE_LIMITED,
@@ -141,6 +143,15 @@ _BAD_ADDRESSES = frozenset(
 )
 
 
+# Gmail says it of a mailbox that is well, with 5.2.1 too (support.google.com/mail/?p=ReceivingRatePerm).
+_TOO_QUICKLY = re.compile(r"receiving mail (too quickly|at a rate)")
+
+
+def _mailbox_is_busy(reply: Reply) -> Verdict | None:
+    is_it = _TOO_QUICKLY.search(reply.text.casefold()) and not _is_too_early(_MAILBOX_BUSY, reply)
+    return _MAILBOX_BUSY if is_it else None
+
+
 def _detail(reply: Reply, kind: int) -> str:
     """``1.1`` of 5.1.1; "" where there is no enhanced code, or one that contradicts the basic code's class."""
     given, _dot, detail = (reply.enhanced or "").partition(".")
@@ -160,17 +171,35 @@ def _is_too_early(verdict: Verdict, reply: Reply) -> bool:
 
 # Words, for servers without enhanced codes and for codes that say little; the first row that is found counts
 
-_RATES = (r"rate.?limit|frequency limited|too many (connections|messages)|sending (limit|quota)", _RATE_LIMITED)
+_RATES = (
+    r"rate.?limit|frequency limited|too many (connections|messages)|sending (limit|quota)"
+    r"|rcpt(s| attempts) is achieved the maximum",
+    _RATE_LIMITED,
+)
 _FULL = (r"mailbox (is )?full|over ?quota|quota exceeded|exceeded .*quota", _MAILBOX_FULL)
 _BLOCKLISTED = (
     r"client host .*blocked|blocked using|spamhaus|dnsbl",
     _defer("relay-blocklisted", Effect.BLOCK, Scope.RELAY),
 )
+# What Outlook, Proofpoint, Sina, Sohu and Barracuda say of the address that our relay came to them from.
+_BLOCKED_THERE = (
+    r"banned sending ip|their network is on our block list|ipcheck\.proofpoint|sina\.com\.cn/denyip|\bip reject"
+    r"|your ip address is listed",
+    _defer("relay-blocklisted", Effect.BLOCK, Scope.DOMAIN),
+)
+_LARGE = (
+    r"message (is )?too (large|big|long)|message size exceeds|length of (data content|attach) is achieved",
+    _TOO_LARGE,
+)
+_POLICY = _unwanted("policy")
+_CONTENT_REFUSED = _unwanted("content-refused")
 _TEMPORARY_WORDS = _compiled((r"gr[ae]y-?list", _defer("greylisted")), _RATES, _FULL)
 _MAIL_WORDS = _compiled(
     (r"authentication (is )?required|must authenticate|need .*\bauth\b|log ?in first", _LOGIN_NEEDED),
     _RATES,
     _BLOCKLISTED,
+    _BLOCKED_THERE,
+    _LARGE,
 )
 _FINAL_WORDS = _compiled(
     # Postfix keeps what it has against a sender until RCPT, Exchange until the body is through.
@@ -186,18 +215,33 @@ _FINAL_WORDS = _compiled(
     ),
     (r"\bspf\b", _defer("spf-refused", Effect.BLOCK, Scope.DOMAIN)),
     (r"\bdmarc\b", _defer("dmarc-refused", Effect.BLOCK, Scope.DOMAIN)),
+    # Spamhaus's list of domains: one that stands in the letter. Its other lists are of networks.
+    (r"\bspamhaus dbl\b", _CONTENT_REFUSED),
     _BLOCKLISTED,
+    _BLOCKED_THERE,
     _RATES,
+    _LARGE,
     _FULL,
     (
         r"(user|mailbox|account|recipient)( is)? (unknown|not found|invalid)|user doesn't have"
         r"|(unknown|invalid|no such) (user|mailbox|account|recipient)|no mailbox here"
-        r"|(user|mailbox|account|recipient)( \S+)? (does not|doesn't) exist"
+        r"|(user|mailbox|account|recipient|rcpt)( \S+)? (does not|doe?sn't) exist|user not exist"
         r"|(用户|邮箱|收件人|帐号|账号)不存在|(没有|无)(此|该)(用户|邮箱)",
         _bad_address("no-such-mailbox"),
     ),
-    (r"(user|mailbox|account) (is |has been )?(disabled|suspended)", _bad_address("mailbox-disabled")),
-    (r"\bspam\b|\bvirus\b|content (was |is )?(rejected|refused)|垃圾邮件", _unwanted("content-refused")),
+    (
+        r"(user|mailbox|account) (is |has been )?(disabled|suspended)|is now disabled with smtp service",
+        _bad_address("mailbox-disabled"),
+    ),
+    (r"account (is not|isn't) allowed to receive", _bad_address("takes-no-mail")),
+    (r"bad (recipient )?address syntax", _bad_address("bad-address")),
+    # Of who sends, and how much, and not of what is in the letter.
+    (r"behaviou?r spam|spam sender|client host rejected", _POLICY),
+    (
+        r"\bspam\b|\bvirus\b|content (was |is )?(rejected|refused|denied)|because its content|垃圾邮件",
+        _CONTENT_REFUSED,
+    ),
+    (r"administrative prohibition|rejected (by|due to) .*polic(y|ies)", _POLICY),
 )
 # What X.3 to X.7 say of systems, dialogue and policies is not the address's fault, whatever the words.
 _SUBJECTS_OF_ADDRESSES = {"", "0", "1", "2"}
@@ -229,8 +273,13 @@ def _by_code(reply: Reply, kind: int) -> Verdict:
         return _defer("closing", Effect.RECONNECT, Scope.RELAY) if reply.code == 421 else _defer("temporary")
     if reply.code == 552 and reply.phase is Phase.RCPT:
         return _TOO_MANY_RECIPIENTS  # RFC 5321 4.5.3.1.10
-    if reply.code in _FINAL:
+    if reply.code in _FINAL and not (reply.code == 552 and _is_policy(reply, kind)):
         return _FINAL[reply.code]
     if reply.phase is Phase.MAIL:
         return _SENDER_REFUSED
-    return _unwanted("policy" if _detail(reply, kind).startswith("7.") else "unknown")
+    return _POLICY if _is_policy(reply, kind) else _unwanted("unknown")
+
+
+def _is_policy(reply: Reply, kind: int) -> bool:
+    """X.7 is of security and policies (RFC 3463 3.8), whatever basic code stands with it."""
+    return _detail(reply, kind).startswith("7.")

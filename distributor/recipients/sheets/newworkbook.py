@@ -4,16 +4,15 @@ Written without openpyxl, which takes a second for 6,000 rows and keeps the shee
 Nothing in it is a number, a date or a formula.
 """
 
-import io
 from collections.abc import Iterable, Sequence
 from typing import IO
 from xml.sax.saxutils import quoteattr
-from zipfile import ZipFile
 
 from distributor.i18n import _
 from distributor.recipients.sheets.grid import letters
+from distributor.recipients.sheets.newpackage import new_package
 from distributor.recipients.sheets.package import MAX_PART
-from distributor.recipients.sheets.xmlcells import TextCells, check_row, part, row, text_cell, too_large
+from distributor.recipients.sheets.xmlcells import TextCells, check_row, row, text_cell, too_large
 
 _TITLE, _TEXT, _QUOTED = 1, 2, 3  # the formats in _STYLES
 
@@ -60,14 +59,14 @@ def write_workbook(
     Raises:
         InputError: there are more rows, or longer texts, than a workbook holds.
     """
-    with ZipFile(stream, "w") as zipped:
+    with new_package(stream) as package:
         for name, content in _PARTS.items():
-            zipped.writestr(part(name), _XML + content)
+            package.put(name, _XML + content)
         book = f'<sheets><sheet name={quoteattr(sheet)} sheetId="1" r:id="rId1"/></sheets>'
         book = f'<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}">{book}</workbook>'
-        zipped.writestr(part("xl/workbook.xml"), _XML + book)
-        with zipped.open(part("xl/worksheets/sheet1.xml"), "w", force_zip64=True) as sheet_part:
-            return _Sheet(io.BufferedWriter(sheet_part, 1 << 18), file).write(titles, widths, rows)
+        package.put("xl/workbook.xml", _XML + book)
+        with package.streamed("xl/worksheets/sheet1.xml") as part:
+            return _Sheet(part, file).write(titles, widths, rows)
 
 
 class _Sheet:
@@ -96,7 +95,6 @@ class _Sheet:
             cells = zip(names, texts, strict=True)
             self._put(row(line, [self._texts.cell(f"{name}{line}", text) for name, text in cells if text]))
         self._put(f'</sheetData><autoFilter ref="A1:{names[-1]}{line}"/></worksheet>')
-        self._stream.flush()
         return line - 1
 
     def _put(self, xml: str) -> None:

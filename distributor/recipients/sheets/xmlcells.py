@@ -1,9 +1,8 @@
-"""Rows, cells and parts of a workbook as they are written (ISO/IEC 29500-1, 18.3)."""
+"""Rows and cells of a worksheet as they are written (ISO/IEC 29500-1, 18.3)."""
 
 import re
 from collections.abc import Iterable
 from xml.sax.saxutils import escape
-from zipfile import ZIP_DEFLATED, ZipInfo
 
 from distributor.i18n import _
 from distributor.recipients.formulas import inert
@@ -14,14 +13,6 @@ from distributor.recipients.sheets.xmlrows import MAX_ROWS
 _LONGEST_CELL = 32_767
 # What XML cannot hold or would change, and what reads as if it stood for that (22.9.2.19).
 _ESCAPED = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
-
-
-def part(name: str) -> ZipInfo:
-    """A part of the same date always, so that the same rows are the same file."""
-    info = ZipInfo(name)
-    info.compress_type = ZIP_DEFLATED
-    info.external_attr = 0o644 << 16
-    return info
 
 
 def row(line: int, cells: Iterable[str]) -> str:
