@@ -8,7 +8,7 @@ from distributor.errors import Place
 from distributor.i18n import _
 from distributor.recipients import listing
 from distributor.recipients.columns import COLUMNS
-from distributor.recipients.draft import CONTACT, refusal
+from distributor.recipients.draft import CONTACT, did_you_mean, refusal
 from distributor.recipients.edits import GROUP
 from distributor.recipients.loader import load
 from distributor.recipients.model import Contact, Roster, Unit
@@ -30,15 +30,20 @@ def read(file: Path, *, sheet: str | None = None, unit: str | None = None, hidde
     """
     if file.suffix.lower() not in _LISTS:
         return reading.read(file, sheet=sheet, unit=unit, hidden=hidden)
-    return Sheet(str(file), frozenset(COLUMNS), rows_of(load(file)), Findings(str(file)))
+    # A unit of several salutations was written with the first of them: that it gives none says nothing.
+    fields = frozenset(COLUMNS) - {"salutation"}
+    return Sheet(str(file), fields, rows_of(load(file)), Findings(str(file)))
 
 
 def write(file: Path, roster: Roster, audience: str | None = None) -> int:
     """Write the contacts of *roster* (of *audience*) to *file*, as its suffix says; returns how many.
 
     Raises:
-        InputError: the suffix is of no known kind, the file cannot be written, or too much for it.
+        InputError: the suffix is of no known kind, the file cannot be written, or too much for it; no such audience.
     """
+    if audience is not None and audience not in roster.audiences:
+        message = _("the list has no audience {name}").format(name=audience)
+        raise refusal("unknown-audience", message, did_you_mean(audience, roster.audiences))
     if file.suffix.lower() not in _LISTS:
         return writing.write(file, rows_of(roster, audience))
     value = _value(roster, audience)

@@ -33,7 +33,8 @@ def write(path: Path, rows: Iterable[SheetRow]) -> int:
     write_rows = _WRITERS.get(path.suffix.lower())
     if write_rows is None:
         message = _("files of the kind {suffix} are not written").format(suffix=path.suffix or path.name)
-        raise refused(str(path), "unknown-kind", message, _("possible are: {keys}").format(keys=", ".join(_WRITERS)))
+        kinds = [*_WRITERS, ".yaml"]  # which exchange writes
+        raise refused(str(path), "unknown-kind", message, _("possible are: {keys}").format(keys=", ".join(kinds)))
     with beside(path) as stream:
         return write_rows(stream, map(_cells, rows), str(path))
 
