@@ -80,7 +80,7 @@ def test_a_unit_of_a_file_moves_behind_another_one(site: Site) -> None:
         "丙公司",
         "戊公司",
         "丁公司",
-    )  # noqa: E501
+    )
 
 
 def test_a_unit_that_is_there_already_stays_in_its_file(site: Site) -> None:
