@@ -113,6 +113,12 @@ def test_a_bad_row_is_told_with_its_line(tmp_path: Path, row: str, expected: lis
         assert read_all(path)[1] == expected
 
 
+def test_a_line_that_could_be_either_decides_nothing(tmp_path: Path) -> None:
+    text = "单位,联系人,邮箱\n石山,小石,a@a.example.org\n"
+    assert text.encode("gb18030").splitlines()[1].decode("utf-8").startswith("ʯɽ")
+    assert contacts(saved(tmp_path, text.encode("gb18030"))) == [("石山", "小石", "a@a.example.org")]
+
+
 def test_a_damaged_byte_spoils_one_name_not_the_encoding(tmp_path: Path) -> None:
     rows = "".join(f"单位{number},甲,a@example.org\n" for number in range(20))
     path = saved(tmp_path, ("单位,联系人,邮箱\n" + rows).encode().replace("单位7,".encode(), b"\xe5\x8d,"))

@@ -12,6 +12,7 @@ from distributor.i18n import _
 HEAD = 64 * 1024
 """How much of a file `encoding_of` wants to see."""
 
+_THREE_BYTES = "\u0800"  # the first character that takes so many in UTF-8; all Chinese ones do
 _LONGEST_LINE = 1024 * 1024
 
 Record = tuple[int, list[str]]
@@ -19,23 +20,23 @@ Record = tuple[int, list[str]]
 
 
 def encoding_of(head: bytes) -> str:
-    """UTF-8, or GB18030 if most lines with other than ASCII characters are no UTF-8.
+    """UTF-8, or GB18030 if more lines are no UTF-8 than are surely that.
 
-    The majority decides, so that one damaged byte in a file of UTF-8 does not make nonsense of all its names.
+    The majority decides, so that one damaged byte in a file of UTF-8 does not make nonsense of all its names. A line is
+    no sure sign if it could be either: 石山 in GB18030 are two valid characters of UTF-8, of two bytes each.
     """
     lines = head.split(b"\n")
     whole = lines if len(head) < HEAD else lines[:-1] or lines
-    telling = [line for line in whole if not line.isascii()]
-    valid = sum(_is_utf8(line) for line in telling)
-    return "utf-8" if head.startswith(codecs.BOM_UTF8) or 2 * valid >= len(telling) else "gb18030"
+    texts = [_as_utf8(line) for line in whole if not line.isascii()]
+    sure = sum(text is not None and max(text) >= _THREE_BYTES for text in texts)
+    return "utf-8" if head.startswith(codecs.BOM_UTF8) or sure >= texts.count(None) else "gb18030"
 
 
-def _is_utf8(line: bytes) -> bool:
+def _as_utf8(line: bytes) -> str | None:
     try:
-        line.decode("utf-8")
+        return line.decode("utf-8")
     except UnicodeDecodeError:
-        return False
-    return True
+        return None
 
 
 def lines_of(stream: IO[bytes], encoding: str) -> Iterator[str]:

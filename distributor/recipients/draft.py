@@ -24,6 +24,8 @@ from distributor.recipients.yaml_text import UnkeptError, rewrite, value_of
 CONTACT = ("name", "email", "role", "phone", "disabled", "note")
 """What a contact says of itself, in the order in which it is written."""
 
+_NEEDED = ("name", "email")
+
 
 @dataclass(slots=True, eq=False)
 class Entry:
@@ -152,7 +154,7 @@ class Draft:
         Raises:
             InputError: every text that the list would not take.
         """
-        check({name: value for name, value in changes.items() if value})
+        check({name: value or "" for name, value in changes.items() if value or name in _NEEDED})
         old = entry.key
         fields = entry.fields | {name: value for name, value in changes.items() if value}
         left = [name for name in fields if name not in changes or changes[name]]
@@ -167,6 +169,8 @@ class Draft:
     def add(self, unit: str, fields: Mapping[str, str]) -> None:
         """A new contact of *unit*, which is known: behind the unit's others, in the file where they are.
 
+        There it may have a ``salutation`` of its own; else it gets that of the others.
+
         Raises:
             InputError: every text that the list would not take.
         """
@@ -178,7 +182,7 @@ class Draft:
             self._know(Entry(unit, given))
         else:
             include, line = self._last_row[unit]
-            salutation = next((other.fields.get("salutation") for other in others), None)
+            salutation = fields.get("salutation") or next((other.fields.get("salutation") for other in others), None)
             self.add_row(include, unit, given | ({"salutation": salutation} if salutation else {}), after=line)
 
     def add_row(self, include: str, unit: str, fields: Mapping[str, str], *, after: int = 0) -> None:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from distributor.errors import InputError
 from distributor.i18n import _
 from distributor.recipients.addresses import address_key
-from distributor.recipients.draft import CONTACT, Draft, check, did_you_mean, refusal
+from distributor.recipients.draft import CONTACT, Draft, Entry, check, did_you_mean, refusal
 from distributor.recipients.model import GroupName
 
 GROUP = ("labels", "template", "subject", "greeting", "closing", "reply_to")
@@ -46,7 +47,7 @@ def add_unit(
     if draft.knows_unit(name):
         raise refusal("unit-exists", _("there is a unit {name} already").format(name=name))
     need_audiences(draft, audiences)
-    settle(draft, audiences[0], {name: NewUnit(salutation, list(contacts))})
+    settle(draft, audiences[0], {name: NewUnit(salutation, list(contacts))}, home_of(draft, audiences[0]))
     for audience in audiences[1:]:
         join(draft, name, audience)
 
@@ -113,8 +114,7 @@ def join(draft: Draft, name: str, audience: str, *, after: str | None = None) ->
         raise refusal("included-unit", message.format(name=name), _("move it: `distributor recipients move unit`"))
     units = [unit for unit in members(draft, audience) if unit != name]
     if after is not None and after not in units:
-        message = _("{audience} has no unit {name}").format(audience=audience, name=after)
-        raise refusal("unknown-unit", message, did_you_mean(after, units))
+        raise _not_of(draft, after, audience)
     units.insert(len(units) if after is None else units.index(after) + 1, name)
     _members_of(draft, audience)[:] = units
 
@@ -128,8 +128,7 @@ def leave(draft: Draft, name: str, audience: str) -> None:
     need_audiences(draft, [audience])
     units = members(draft, audience)
     if name not in units:
-        message = _("{audience} has no unit {name}").format(audience=audience, name=name)
-        raise refusal("unknown-unit", message, did_you_mean(name, units))
+        raise _not_of(draft, name, audience)
     units.remove(name)
 
 
@@ -139,7 +138,7 @@ def move_unit(draft: Draft, name: str, *, to: str, source: str | None = None, af
     A unit of an included file goes to the file of *to*, or into recipients.yaml where that has none.
 
     Raises:
-        InputError: no such unit or audience, or several audiences that it could leave.
+        InputError: no such unit or audience, it is not of *source*, or there are several audiences that it could leave.
     """
     need_unit(draft, name)
     need_audiences(draft, [to, *([source] if source else [])])
@@ -151,21 +150,26 @@ def move_unit(draft: Draft, name: str, *, to: str, source: str | None = None, af
         join(draft, name, to, after=after)
         return
     entries = draft.of_unit(name)
+    if source is not None and not any(entry.include in included(draft, source) for entry in entries):
+        raise _not_of(draft, name, source)
+    if after is None and all(entry.include in included(draft, to) for entry in entries):
+        return
     for entry in entries:
         draft.remove(entry)
     salutation = next((entry.fields["salutation"] for entry in entries if "salutation" in entry.fields), None)
-    settle(draft, to, {name: NewUnit(salutation, [entry.fields for entry in entries])})
+    settle(draft, to, {name: NewUnit(salutation, [entry.fields for entry in entries])}, home_of(draft, to))
+    if after is not None:
+        join(draft, name, to, after=after)
 
 
-def settle(draft: Draft, audience: str, new: Mapping[str, NewUnit], into: str | None = None) -> None:
-    """Write units that stand nowhere yet where *audience* has its units, or into the included file *into*.
+def settle(draft: Draft, audience: str, new: Mapping[str, NewUnit], file: str | None) -> None:
+    """Write units of *audience* that stand nowhere yet into the included *file*, None: into recipients.yaml.
 
     Raises:
         InputError: a unit without a contact, where a row needs one.
     """
-    files = included(draft, audience)
-    if into is not None or (files and not members(draft, audience)):
-        _settle_in_file(draft, audience, new, into or files[-1])
+    if file is not None:
+        _settle_in_file(draft, audience, new, file)
         return
     before = set(members(draft, audience))
     last = max((number for number, unit in enumerate(draft.units) if unit in before), default=len(draft.units) - 1)
@@ -173,6 +177,12 @@ def settle(draft: Draft, audience: str, new: Mapping[str, NewUnit], into: str | 
     entries[last + 1 : last + 1] = [(name, unit.value()) for name, unit in new.items()]
     draft.data["units"] = dict(entries)
     _members_of(draft, audience).extend(new)
+
+
+def home_of(draft: Draft, audience: str) -> str | None:
+    """The included file where *audience* has its units; None: they stand in recipients.yaml."""
+    files = included(draft, audience)
+    return files[-1] if files and not members(draft, audience) else None
 
 
 def _settle_in_file(draft: Draft, audience: str, new: Mapping[str, NewUnit], file: str) -> None:
@@ -209,11 +219,28 @@ def add_contact(draft: Draft, unit: str, fields: Mapping[str, str]) -> None:
     """
     need_unit(draft, unit)
     check(fields)
-    key = address_key(fields["email"])
+    _need_new_address(draft, unit, fields["email"])
+    draft.add(unit, fields)
+
+
+def set_contact(draft: Draft, contact: Entry, fields: Mapping[str, str]) -> None:
+    """Change what the list says of a contact; "" takes a text away.
+
+    Raises:
+        InputError: texts that the list would not take, or its unit has the new address already.
+    """
+    if email := fields.get("email"):
+        check({"email": email})
+        if address_key(email) != contact.key:
+            _need_new_address(draft, contact.unit, email)
+    draft.put(contact, fields)
+
+
+def _need_new_address(draft: Draft, unit: str, address: str) -> None:
+    key = address_key(address)
     if any(entry.key == key for entry in draft.of_unit(unit)):
         message = _("{unit} has a contact with the address {address} already")
-        raise refusal("contact-exists", message.format(unit=unit, address=fields["email"]))
-    draft.add(unit, fields)
+        raise refusal("contact-exists", message.format(unit=unit, address=address))
 
 
 # Audiences
@@ -350,6 +377,11 @@ def need_audiences(draft: Draft, names: Iterable[str]) -> None:
         if name not in draft.audiences:
             message = _("the list has no audience {name}").format(name=name)
             raise refusal("unknown-audience", message, did_you_mean(name, draft.audiences))
+
+
+def _not_of(draft: Draft, unit: str, audience: str) -> InputError:
+    message = _("{audience} has no unit {name}").format(audience=audience, name=unit)
+    return refusal("unknown-unit", message, did_you_mean(unit, members(draft, audience)))
 
 
 def need_group(draft: Draft, name: GroupName) -> None:

@@ -28,7 +28,9 @@ def read(file: Path, *, sheet: str | None = None, unit: str | None = None, hidde
     """
     if file.suffix.lower() not in writing.LISTS:
         return reading.read(file, sheet=sheet, unit=unit, hidden=hidden)
-    return Sheet(str(file), frozenset(COLUMNS), rows_of(load(file)), Findings(str(file)))
+    # A unit of several salutations was written with the first of them: that it gives none says nothing.
+    fields = frozenset(COLUMNS) - {"salutation"}
+    return Sheet(str(file), fields, rows_of(load(file)), Findings(str(file)))
 
 
 def write(file: Path, roster: Roster, audience: str | None = None) -> int:

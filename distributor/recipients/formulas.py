@@ -9,8 +9,8 @@ _SIGNS = tuple("=+-@\t\r\n＝＋－＠#")
 
 
 def inert(text: str) -> str:
-    """*text* as a cell that no spreadsheet runs."""
-    return f"'{text}" if text.lstrip("'").startswith(_SIGNS) else text
+    """*text* as a cell that no spreadsheet runs; one of spaces alone is none of those."""
+    return f"'{text}" if text.lstrip("'").startswith(_SIGNS) and not text.isspace() else text
 
 
 def restored(cell: str) -> str:

@@ -63,6 +63,9 @@ def take(draft: Draft, sheet: Sheet, terms: Terms) -> Taken:
     if terms.audience is not None:
         edits.need_audiences(draft, [terms.audience])
     rows = list(sheet.rows)
+    if terms.mode is Mode.SYNC and not rows and not sheet.findings.count(Severity.ERROR):
+        message = _("there is no recipient in the file, and --mode sync would disable everybody")
+        raise InputError([*sheet.findings, Finding(Severity.ERROR, "no-rows", message, Place(sheet.file))])
     taking = _Taking(draft, sheet, terms)
     taking.take(rows)
     bad = sheet.findings.count(Severity.ERROR) + len(taking.bad)
@@ -92,13 +95,15 @@ class _Taking:
         self.draft = draft
         self.terms = terms
         self.fields = [name for name in _FIELDS if name in sheet.fields]
+        self._empties = terms.mode is Mode.SYNC and "salutation" in sheet.fields
         self.counts: Counter[str] = Counter()
         self.findings: list[Finding] = []
         self.bad: set[SheetRow] = set()
         self._members = {name: set(edits.members(draft, name)) for name in draft.audiences}
         self._named: dict[str, str | None] = {}
-        self._new: defaultdict[str, dict[str, NewUnit]] = defaultdict(dict)
+        self._new: defaultdict[tuple[str, str | None], dict[str, NewUnit]] = defaultdict(dict)
         self._joins: list[tuple[str, str]] = []
+        self._in_list = 0  # new contacts in recipients.yaml itself
 
     def take(self, rows: Sequence[SheetRow]) -> None:
         """Take every row, then disable whom the file lacks, if that is meant."""
@@ -128,22 +133,28 @@ class _Taking:
     # Units that the list has
 
     def _known_unit(self, unit: str, rows: Sequence[SheetRow], keys: set[str]) -> None:
-        audiences = self._audiences(rows)
+        placed: dict[SheetRow, Entry] = {}
         for row, entry in _matched(self.draft.of_unit(unit), rows, keys):
             if entry is not None:
                 self._known(entry, row)
             else:
                 self._add(unit, row)
-        self._salutation(unit, rows)
-        if unit in self.draft.units and audiences:
-            self._memberships(unit, audiences)
+            if entry is not None and entry.include:
+                placed[row] = entry
+        own = [row for row in rows if row not in placed] if unit in self.draft.units else []
+        self._salutations(unit, own, placed)
+        by_file = self._by_file(unit)
+        self._stays(placed, by_file)
+        if audiences := self._audiences(own):
+            self._memberships(unit, audiences, by_file)
 
     def _add(self, unit: str, row: SheetRow) -> None:
-        if any(entry.key == address_key(row.email) for entry in self.draft.of_unit(unit)):
+        if any(entry.unit == unit for entry in self.draft.with_key(address_key(row.email))):
             self._pass_over(row)
             return
-        self.draft.add(unit, _contact(row))
+        self.draft.add(unit, _contact(row) | ({"salutation": row.salutation} if row.salutation else {}))
         self.counts["added"] += 1
+        self._in_list += unit in self.draft.units
 
     def _known(self, entry: Entry, row: SheetRow) -> None:
         """Change what the row says otherwise; an empty cell says something only where all is to be as in the file."""
@@ -162,19 +173,45 @@ class _Taking:
         action = "changed" if bool(was) == bool(now) else "disabled" if now else "enabled"
         self.counts[action if changes else "unchanged"] += 1
 
-    def _salutation(self, unit: str, rows: Iterable[SheetRow]) -> None:
-        given = next((row.salutation for row in rows if row.salutation), None)
-        if unit in self.draft.units:
-            known = self.draft.units[unit].get("salutation", unit)
-        else:
-            known = next((entry.fields.get("salutation", unit) for entry in self.draft.of_unit(unit)), unit)
-        if given not in (None, known):
-            edits.set_salutation(self.draft, unit, given)
+    def _salutations(self, unit: str, own: Sequence[SheetRow], placed: Mapping[SheetRow, Entry]) -> None:
+        """Of the unit as recipients.yaml has it, and of its rows in included files.
 
-    def _memberships(self, unit: str, audiences: Sequence[str]) -> None:
+        There may be several of these; a list that was exported as one recipients.yaml has the first of them for all.
+        """
+        usual = self.draft.units.get(unit, {}).get("salutation", unit)
+        given = next((row.salutation for row in own if row.salutation), unit if own and self._empties else None)
+        if given not in (None, usual):
+            edits.set_salutation(self.draft, unit, "" if given == unit else str(given))
+        known = {entry.fields.get("salutation", usual) for entry in self.draft.of_unit(unit)} | {given or usual}
+        for row, entry in placed.items():
+            if row.salutation is None and self._empties and "salutation" in entry.fields:
+                self.draft.put(entry, {"salutation": None})
+            elif row.salutation is not None and row.salutation not in known:
+                self.draft.put(entry, {"salutation": row.salutation})
+
+    def _by_file(self, unit: str) -> set[str]:
+        """The audiences that include a file where the unit has contacts."""
+        files = {entry.include for entry in self.draft.of_unit(unit) if entry.include}
+        return {name for name in self.draft.audiences if files.intersection(edits.included(self.draft, name))}
+
+    def _stays(self, placed: Mapping[SheetRow, Entry], by_file: set[str]) -> None:
+        """Tell of audiences that rows name, and whose files have nothing of the unit."""
+        told: set[str] = set()
+        for row, entry in placed.items():
+            for audience in self._audiences([row]):
+                if audience in by_file | told or entry.unit in self._members[audience]:
+                    continue
+                told.add(audience)
+                message = _("{unit} stands in {file}, which {audience} does not include: it stays where it is")
+                message = message.format(unit=entry.unit, file=entry.include, audience=audience)
+                remedy = _("move it: `distributor recipients move unit`")
+                self._say(Severity.WARNING, "included-unit", message, row.place, remedy)
+
+    def _memberships(self, unit: str, audiences: Sequence[str], by_file: set[str]) -> None:
         for audience in audiences:
-            if unit not in self._members[audience]:
+            if unit not in self._members[audience] and audience not in by_file:
                 edits.join(self.draft, unit, audience)
+                self._members[audience].add(unit)
         for audience, members in self._members.items():
             if self.terms.mode is Mode.SYNC and unit in members and audience not in audiences:
                 edits.leave(self.draft, unit, audience)
@@ -189,39 +226,59 @@ class _Taking:
             remedy = _("write that into a column 分组, or name it for all: --to AUDIENCE")
             self._say(Severity.ERROR, "no-audience", message.format(unit=unit), rows[0].place, remedy)
             return
+        home, *others = audiences
+        file = self._home(audiences)
+        if file is not None:
+            others = [audience for audience in others if file not in edits.included(self.draft, audience)]
+        if file is not None and others:
+            self.bad.update(rows)
+            message = _("{unit} is to be of several audiences ({names}), and not all of them include {file}")
+            message = message.format(unit=unit, names="、".join(audiences), file=file)
+            remedy = _("name one audience, or leave --into out")
+            self._say(Severity.ERROR, "two-homes", message, rows[0].place, remedy)
+            return
         salutation = next((row.salutation for row in rows if row.salutation not in (None, unit)), None)
         unique = {address_key(row.email): row for row in reversed(rows)}
         contacts = [row for row in rows if unique[address_key(row.email)] is row]
-        self._new[audiences[0]][unit] = NewUnit(salutation, [_contact(row) for row in contacts])
-        self._joins += [(unit, other) for other in audiences[1:]]
-        self.counts["added"] += len(contacts)
         for row in rows:
-            if row not in contacts:
+            if unique[address_key(row.email)] is not row:
                 self._pass_over(row)
+        self._new[home, file][unit] = NewUnit(salutation, [_contact(row) for row in contacts])
+        self._joins += [(unit, other) for other in others]
+        self.counts["added"] += len(contacts)
+        self._in_list += len(contacts) if file is None else 0
+
+    def _home(self, audiences: Sequence[str]) -> str | None:
+        """The included file that a new unit of all of them goes to; None: recipients.yaml."""
+        if self.terms.into is not None:
+            return path_of(self.draft, self.terms.into)
+        homes = [edits.home_of(self.draft, audience) for audience in audiences]
+        common = (file for file in homes if all(file in edits.included(self.draft, each) for each in audiences))
+        return None if None in homes else next(common, None)
 
     def _settle(self) -> None:
-        into = None if self.terms.into is None else self._file(self.terms.into)
-        if into is None and self.counts["added"] > MOST_IN_LIST:
-            message = _("{n} new contacts are too many for recipients.yaml").format(n=self.counts["added"])
+        if self.terms.into is None and self._in_list > MOST_IN_LIST:
+            message = _("{n} new contacts are too many for recipients.yaml").format(n=self._in_list)
             raise refusal("too-many", message, _("let them go into a file that it includes: --into members.csv"))
-        for audience, new in self._new.items():
-            if into is not None and (name := str(self.terms.into)) not in edits.names_of_includes(self.draft, audience):
-                edits.set_includes(self.draft, audience, [*edits.names_of_includes(self.draft, audience), name])
-            edits.settle(self.draft, audience, new, into)
+        for (audience, file), new in self._new.items():
+            if self.terms.into is not None:
+                self._include(self.terms.into, audience)
+            edits.settle(self.draft, audience, new, file)
         for unit, audience in self._joins:
             edits.join(self.draft, unit, audience)
 
-    def _file(self, name: str) -> str:
-        """The included file *name* for messages; made if there is none yet."""
+    def _include(self, name: str, audience: str) -> None:
+        """Let *audience* include the file that recipients.yaml calls *name*; it is made if there is none yet."""
         file = path_of(self.draft, name)
-        if any(name in edits.names_of_includes(self.draft, audience) for audience in self.draft.audiences):
-            return file
-        if Path(file).exists():
+        included = any(file in edits.included(self.draft, each) for each in self.draft.audiences)
+        if not included and Path(file).exists():
             message = _("there is a file {file} already, and no audience includes it").format(file=file)
             remedy = _("name another one, or include it: `distributor recipients set audience NAME --include FILE`")
             raise refusal("file-exists", message, remedy)
-        self.draft.new_files[file] = []
-        return file
+        if not included:
+            self.draft.new_files[file] = []
+        if file not in edits.included(self.draft, audience):
+            edits.set_includes(self.draft, audience, [*edits.names_of_includes(self.draft, audience), name])
 
     # Audiences
 
@@ -285,13 +342,20 @@ def _matched(
 ) -> Iterator[tuple[SheetRow, Entry | None]]:
     """Each row of a unit and the contact that it means: with its address, and best its name; or, of a name that only
     one row and one contact have, with an address that the file does not know any more."""
-    left = list(entries)
-    names = Counter(row.name for row in rows)
-    for row in sorted(rows, key=lambda row: not any(_is_same(entry, row) for entry in entries)):
-        found = next((entry for entry in left if _is_same(entry, row)), None)
-        found = found or next((entry for entry in left if entry.key == address_key(row.email)), None)
-        if found is None and names[row.name] == 1 and row.name != DEFAULT_NAME:
-            former = [entry for entry in left if entry.fields["name"] == row.name and entry.key not in keys]
+    left = set(entries)
+    by_key: defaultdict[str, list[Entry]] = defaultdict(list)
+    by_name: defaultdict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        by_key[entry.key].append(entry)
+        if entry.key not in keys:
+            by_name[entry.fields["name"]].append(entry)
+    times = Counter(row.name for row in rows)
+    same = {(entry.fields["name"], entry.key) for entry in entries}
+    for row in sorted(rows, key=lambda row: (row.name, address_key(row.email)) not in same):
+        there = [entry for entry in by_key[address_key(row.email)] if entry in left]
+        found = next((entry for entry in there if entry.fields["name"] == row.name), there[0] if there else None)
+        if found is None and times[row.name] == 1 and row.name != DEFAULT_NAME:
+            former = [entry for entry in by_name[row.name] if entry in left]
             found = former[0] if len(former) == 1 else None
         if found is not None:
             left.remove(found)
@@ -302,10 +366,6 @@ def _says(entry: Entry, name: str, value: str | None) -> bool:
     """Whether a contact says so already; spaces around a note do not come back from a spreadsheet."""
     old, new = entry.fields.get(name, ""), value or ""
     return old.strip() == new.strip() if name == "note" else old == new
-
-
-def _is_same(entry: Entry, row: SheetRow) -> bool:
-    return entry.fields["name"] == row.name and entry.key == address_key(row.email)
 
 
 def _contact(row: SheetRow) -> dict[str, str]:

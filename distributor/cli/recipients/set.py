@@ -82,4 +82,4 @@ def unit(wish: Wish, name: str, salutation: str | None, join: tuple[str, ...], l
 @edit_options
 def contact(wish: Wish, address: str, unit: str | None, **given: Any) -> int:
     fields = _something(said(given))
-    return editing.change(wish, lambda draft: draft.put(targets.contact(draft, address, unit), fields))
+    return editing.change(wish, lambda draft: edits.set_contact(draft, targets.contact(draft, address, unit), fields))

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
+import click
+
 from distributor.errors import Finding, InputError, Severity
 from distributor.i18n import _
 from distributor.recipients.addresses import address_key, why_not_address
@@ -16,7 +18,7 @@ def contact(draft: Draft, address: str, unit: str | None) -> Entry:
     """
     found = [entry for entry in _with_address(draft, address) if unit in (None, entry.unit)]
     if not found:
-        raise InputError([_unknown(draft, address)])
+        raise InputError([_unknown(draft, address, unit)])
     if len(found) > 1:
         names = "、".join(f"{entry.unit} {entry.fields['name']}" for entry in found)
         message = _("{address} is the address of several contacts: {names}").format(address=address, names=names)
@@ -33,6 +35,8 @@ def contacts(draft: Draft, names: Iterable[str], unit: str | None = None) -> lis
         InputError: every name that the list does not have.
     """
     given = list(names)
+    if unit is not None and not all("@" in name for name in given):
+        raise click.UsageError(_("--unit says whose contact an address is; name addresses, and no units"))
     addresses = [name for name in given if "@" in name and not why_not_address(name)]
     draft.look(keys=[address_key(name) for name in addresses], units=[name for name in given if "@" not in name])
     found: dict[Entry, None] = {}
@@ -40,7 +44,7 @@ def contacts(draft: Draft, names: Iterable[str], unit: str | None = None) -> lis
     for name in given:
         entries = [entry for entry in _meant(draft, name) if unit in (None, entry.unit)]
         found.update(dict.fromkeys(entries))
-        faults += [] if entries else [_unknown(draft, name)]
+        faults += [] if entries else [_unknown(draft, name, unit)]
     if faults:
         raise InputError(faults)
     return list(found)
@@ -57,8 +61,11 @@ def _with_address(draft: Draft, address: str) -> list[Entry]:
     return draft.with_key(address_key(address))
 
 
-def _unknown(draft: Draft, name: str) -> Finding:
-    if "@" in name:
+def _unknown(draft: Draft, name: str, unit: str | None) -> Finding:
+    if "@" in name and unit is not None and (others := _with_address(draft, name)):
+        message = _("{unit} has no contact with the address {address}").format(unit=unit, address=name)
+        remedy: str | None = _("possible are: {keys}").format(keys=" / ".join(entry.unit for entry in others))
+    elif "@" in name:
         message = _("the list has no contact with the address {address}").format(address=name)
         remedy = did_you_mean(name, _addresses(draft))
     else:
