@@ -152,4 +152,4 @@ def test_a_text_in_a_file_has_no_colours(site: Site, monkeypatch: pytest.MonkeyP
 
 def test_the_help_names_the_formats(site: Site) -> None:
     out = " ".join(site.run("report", "--help").out.split())
-    assert "[table|json|csv|xlsx|md]" in out
+    assert "[table|json|csv|xlsx|html|md]" in out
