@@ -67,6 +67,16 @@ ERRORS = Section(
             "recipients import new.xlsx --mode sync",
             _book(["丙公司", "办公室", "c@gamma.example.com"], ROW, change=_hide),
         ),
+        Example("no-rows", "recipients import new.csv --mode sync", _rows()),
+        Example(
+            "two-homes",
+            "recipients import new.csv --into members.csv",
+            listed(
+                ("units: [丙公司]}\n", "units: [丙公司], include: members.csv}\n  理事单位: {only: 发, units: []}\n")
+            )
+            | {"members.csv": "单位,联系人,邮箱\n己公司,办公室,f@zeta.example.com\n"}
+            | _rows("丁公司,办公室,d@delta.example.com,各会员单位、理事单位", more=",分组"),
+        ),
         Example("file-exists", f"{_IMPORT} --into new.csv", _rows("丁公司,办公室,d@delta.example.com")),
         Example(
             "too-many",
