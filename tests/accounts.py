@@ -114,6 +114,7 @@ def delivery_row(issue: IssueRecord, record: DeliveryRecord) -> dict[str, object
         "letter_id": issue.id,
         "group_name": record.group,
         "address_key": address_key(record.address),
+        "domain": address_key(record.address).rpartition("@")[2],
         "fields": "{}",
         "state": record.state.value,
         "tries": record.attempts,
