@@ -12,8 +12,10 @@ import pytest
 from distributor.cli.ledger.prune import before
 from distributor.delivery.ledger import acts, claims, flows, pruning
 from distributor.delivery.ledger.database import Database
+from distributor.delivery.ledger.opening import add_supplement
+from distributor.delivery.ledger.staging import Staging
 from distributor.delivery.model.flow import FlowKey, FlowKind
-from distributor.delivery.model.states import Event
+from distributor.delivery.model.states import RESENDABLE, Event
 from tests import ledgers
 from tests.sites import Site
 
@@ -80,9 +82,6 @@ def old(site: Site, ledger: Database) -> Site:
     ledgers.open_to(ledger, people, ledgers.new_issue(attachments=(("附件.txt", "text/plain", b"office hours"),)))
     settle(ledger, *EVENTS)
     acts.resolve(ledger, 1, ["office26@example.org"], actor=ledgers.PERSON, reason="office26@example.org 来电")
-    from distributor.delivery.ledger.opening import add_supplement  # noqa: PLC0415
-    from distributor.delivery.ledger.staging import Staging  # noqa: PLC0415
-
     with Staging([ledgers.candidate(21, email="office21new@example.org")]) as staging:
         letters = {letter.group: letter for letter in ledgers.letters_for(staging)}
         add_supplement(ledger, 1, letters, staging, ledgers.PERSON)
@@ -170,8 +169,6 @@ def test_what_is_pruned_can_neither_be_sent_nor_shown_nor_compared(old: Site) ->
 
 
 def test_the_ledger_itself_sends_nothing_of_it_again(old: Site, ledger: Database) -> None:
-    from distributor.delivery.model.states import RESENDABLE  # noqa: PLC0415
-
     prune(old, "--yes")
     assert acts.resend(ledger, 1, sorted(RESENDABLE), actor=ledgers.PERSON, reason="") == 0
     assert ledgers.sweep(ledger, resend_after=60, expire_after=10 * 365 * ledgers.DAY).resent == 0
