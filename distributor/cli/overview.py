@@ -21,8 +21,10 @@ from distributor.settings import Settings
 _TIME = len("2026-03-05 12:00")
 _FOLDED_NAME = 14
 _ANY_WIDTH = 1_000
+_ROOMY = 100
 _BAR = 12
 _FEW = 10
+_NEAR = 20
 _COLOURS = {
     Standing.PAUSED: "yellow",
     Standing.CANCELLED: "dim",
@@ -57,7 +59,8 @@ def _overview(seen: Sequence[Seen], settings: Settings, console: Console) -> Tab
     """A table; on a narrow terminal one without bars whose words are folded; on a phone's a list."""
     full, folded = _table(seen, settings, wide=True), _table(seen, settings, wide=False)
     unbound = console.options.update(width=_ANY_WIDTH)
-    if console.measure(full, options=unbound).maximum <= console.width:
+    least, most = console.measure(full, options=unbound)
+    if most <= console.width or least <= console.width >= _ROOMY:
         return full
     fits = console.measure(folded, options=unbound).minimum <= console.width
     return folded if fits else _list(seen, settings)
@@ -70,16 +73,16 @@ def _table(seen: Sequence[Seen], settings: Settings, *, wide: bool) -> Table:
     table.add_column(_("opened"), no_wrap=True, min_width=_TIME)
     table.add_column(_("sent"), no_wrap=True)
     if wide:
-        table.add_column()
+        table.add_column(no_wrap=True)
     table.add_column(_("standing"), overflow="fold")
     moving = any(each.pace for each in seen)
-    if moving:
-        table.add_column(_("speed"), no_wrap=True)
-        table.add_column(_("expected end"), overflow="fold")
+    for name in ([_("speed"), _("expected end")] if wide else [_("speed, end")]) if moving else []:
+        table.add_column(name, overflow="fold")
     table.add_column(_("trouble"), overflow="fold")
     for each in seen:
-        *facts, sent, stands, fast, end, bad = _cells(each, settings)
-        table.add_row(*facts, sent, *([_bar(each.done)] if wide else []), stands, *([fast, end] if moving else []), bad)
+        ref, name, opened, sent, stands, fast, end, bad = _cells(each, settings)
+        pace = ([fast, end] if wide else [f"{fast} {end}".strip()]) if moving else []
+        table.add_row(ref, name, opened, sent, *([_bar(each.done)] if wide else []), stands, *pace, bad)
     return table
 
 
@@ -100,7 +103,7 @@ def _list(seen: Sequence[Seen], settings: Settings) -> Table:
     return grid
 
 
-def _cells(seen: Seen, settings: Settings) -> tuple[str | Text, ...]:
+def _cells(seen: Seen, settings: Settings) -> tuple[str, str, str, str, Text, str, str, str]:
     return (
         seen.issue.ref,
         seen.issue.masthead,
@@ -120,8 +123,8 @@ def _sent(done: Done) -> str:
 def _bar(done: Done) -> Text:
     """What was sent, what is final otherwise, the rest; and how much is final. Full only if all is."""
     sent, others = done.cells(_BAR)
-    bar = Text("━" * sent, style="green").append("━" * others, style="red")
-    return bar.append("─" * (_BAR - sent - others), style="dim").append(f" {done.percent:3} %", style="default")
+    bar = Text().append("━" * sent, style="green").append("━" * others, style="red")
+    return bar.append("─" * (_BAR - sent - others), style="dim").append(f" {done.percent:3} %")
 
 
 def word(seen: Seen, settings: Settings) -> Text:
@@ -157,12 +160,12 @@ def speed(pace: Pace | None) -> str:
 
 
 def _end(seen: Seen, settings: Settings) -> str:
-    """The time alone if it is today."""
+    """The time alone if it is the next one that the clock shows."""
     if seen.end is None:
         return ""
     text = output.local(seen.end, settings)
-    today = f"{dt.datetime.now(settings.timezone):%Y-%m-%d} "
-    return text.removeprefix(today)
+    is_near = seen.end - dt.datetime.now(dt.UTC) < dt.timedelta(hours=_NEAR)
+    return text.partition(" ")[2] if is_near else text
 
 
 def _groups(progress: Progress) -> Table:

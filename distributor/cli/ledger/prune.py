@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from distributor.cli import output
 from distributor.cli.asking import ask
+from distributor.cli.ledger.bars import Bar
 from distributor.delivery.ledger.pruning import Candidate
 from distributor.distribution import retention
 from distributor.distribution.retention import Pruned, Retention
@@ -126,12 +126,9 @@ def _question(found: Retention) -> str:
 
 
 def _prune(site: Site, found: Retention) -> Pruned:
-    console = output.console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
-        task = bar.add_task(_("letters"), total=found.letters)
+    with Bar(_("letters"), found.letters) as shown:
         try:
-            return retention.prune(site, found, lambda letters: bar.advance(task, letters))
+            return retention.prune(site, found, shown.advance)
         except KeyboardInterrupt:
             message = _("stopped: a part is pruned, the rest is not")
             remedy = _("repeat the command, and it goes on where it was")

@@ -11,6 +11,7 @@ import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice, takewhile
 from typing import Any
 
 import sqlalchemy as sa
@@ -232,9 +233,18 @@ def prune_list_version(database: Database, version: int) -> None:
         # A unit's new name leads from its old one to it; its other fields may name people.
         unit = (mine, list_changes.c.kind == "unit", list_changes.c.action != "renamed")
         connection.execute(list_changes.update().where(*unit).values(fields="{}"))
+        this = list_versions.c.id == version
+        how = connection.execute(sa.select(list_versions.c.how).where(this)).scalar()
+        connection.execute(list_versions.update().where(this).values(how=_command(how) if how else how))
         return []
 
     _transaction(database, step)
+
+
+def _command(how: str) -> str:
+    """``recipients add contact``: of a command line no more than what it begins with."""
+    words = takewhile(lambda word: word.isascii() and word.isalpha(), how.split())
+    return " ".join(islice(words, 3))
 
 
 def finish_list_versions(database: Database, ids: Sequence[int], *, actor: Actor) -> None:
