@@ -97,7 +97,8 @@ def _list(seen: Sequence[Seen], settings: Settings) -> Table:
     for position, each in enumerate(seen):
         if position:
             grid.add_row()
-        for name, cell in zip(names, _cells(each, settings), strict=True):
+        cells: Sequence[str | Text] = _cells(each, settings)
+        for name, cell in zip(names, cells, strict=True):
             if cell:
                 grid.add_row(Text(name, style="dim"), cell)
     return grid
