@@ -7,7 +7,8 @@ from itertools import chain
 
 from distributor.distribution.lists import notice, record
 from distributor.distribution.site import Site
-from distributor.errors import Finding
+from distributor.errors import Finding, LedgerError, Severity
+from distributor.i18n import _
 from distributor.recipients import loader
 from distributor.recipients.changes import Change, changes, difference
 from distributor.recipients.draft import Draft
@@ -54,6 +55,7 @@ def edit(site: Site, act: Act, confirm: Confirm, *, at_once: bool) -> Edited:
 
     Raises:
         InputError: the list cannot be changed like that, or was changed by somebody else; nothing was written.
+        LedgerError: the ledger cannot be used; a warning among the findings says so if the list was changed.
     """
     path = site.settings.recipients
     with locked(path) if at_once else contextlib.nullcontext():
@@ -103,5 +105,13 @@ def _changes(before: Roster, after: Roster) -> list[Change]:
 
 
 def _record(site: Site, act: Act, prepared: Prepared) -> None:
-    """With the lock still held, so that nobody else takes the new list for changed by hand."""
-    record(site, prepared.loaded.roster, how=act.how, who=act.who)
+    """With the lock still held, so that nobody else takes the new list for changed by hand.
+
+    Raises:
+        LedgerError: the ledger cannot be written; the list has been.
+    """
+    try:
+        record(site, prepared.loaded.roster, how=act.how, who=act.who)
+    except LedgerError as error:
+        message = _("the list was changed, but not its history, which will call this a change by hand")
+        raise LedgerError([Finding(Severity.WARNING, "unrecorded", message), *error.findings]) from None

@@ -119,15 +119,20 @@ class Prepared:
         """The list as it would be.
 
         Raises:
-            InputError: it could not be loaded, or would say something else.
+            InputError: it could not be loaded, or would say something else; or it was changed by somebody else.
         """
+        file = Path(draft.file)
         instead = {writing.path: writing.beside for writing in self.writings}
         try:
-            loaded = load_draft(Path(draft.file), instead)
+            loaded = load_draft(file, instead)
         except InputError as error:
+            if _sha256(file) != draft.sha256:
+                raise _changed(file) from None
             message = _("with this change the list could not be used; nothing was changed")
             raise InputError([Finding(Severity.ERROR, "unusable", message), *error.findings]) from None
         if not says(loaded.tree, draft.data):
+            if _sha256(file) != draft.sha256:
+                raise _changed(file)
             raise refusal("unkept", _("this change cannot be made by a command"), _("change it by hand"))
         return loaded
 
