@@ -1,5 +1,6 @@
 """Chat endpoints: what they are called, where their secrets stand, and how fast each may be posted to. Pure."""
 
+import json
 import re
 from collections.abc import Mapping
 from enum import StrEnum
@@ -79,3 +80,8 @@ LIMITS: Mapping[Kind, Limits] = MappingProxyType(
         Kind.APPRISE: Limits(),
     }
 )
+
+
+def as_json(message: object) -> bytes:
+    """*message* as services are posted it: as short as it gets in UTF-8."""
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -96,11 +96,10 @@ class Post:
 
 async def _bounded(response: httpx.Response) -> bytes:
     body = b""
-    async with aclosing(response.aiter_raw()) as parts:
-        async for part in parts:
-            body += part
-            if len(body) > MOST:
-                raise LostError(_("the answer is longer than {most} KB").format(most=MOST // 1024))
+    async for part in response.aiter_raw():
+        body += part
+        if len(body) > MOST:
+            raise LostError(_("the answer is longer than {most} KB").format(most=MOST // 1024))
     return body
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from distributor.delivery.model.chat_secrets import WEBHOOKS, Secret
-from distributor.delivery.model.endpoints import Kind
+from distributor.delivery.model.endpoints import Kind, as_json
 
 # Characters of an answer's words that are kept.
 WORDS_MOST = 500
@@ -49,16 +49,11 @@ def request(kind: Kind, origin: str, secret: Secret, message: bytes, now: float)
     stamp = str(int(now))
     # Feishu signs nothing with a key that is made of time and secret.
     signed = {"timestamp": stamp, "sign": _signature(f"{stamp}\n{secret.signing}", "")}
-    return Request(url, json_bytes(signed | _object(message)))
+    return Request(url, as_json(signed | _object(message)))
 
 
 def _signature(key: str, text: str) -> str:
     return b64encode(digest(key.encode(), text.encode(), sha256)).decode()
-
-
-def json_bytes(value: object) -> bytes:
-    """*value* as JSON, as short as it gets in UTF-8."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _object(message: bytes) -> dict[str, Any]:
