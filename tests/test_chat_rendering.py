@@ -215,7 +215,7 @@ def test_the_list_s_greeting_with_a_merge_field_is_a_fault_only_where_it_is_used
         ("{% if %}", "template-syntax"),
         ("{{ 1 / 0 }}", "template-failed"),
         ("{{ ''.__class__ }}", "template-refused"),
-        ("{% for i in range(100000) %}{{ i }}{% endfor %}{{ range(9) }}", "template-refused"),
+        ("{{ range(60000)|length }}{{ range(60000)|length }}", "template-refused"),
         ("\n{# nothing #}\n", "chat-empty"),
     ],
 )
@@ -281,7 +281,7 @@ BULLETINS = st.builds(
 OF_THE_TEMPLATES = re.compile(r"^(\s*)\*\*(.*)\*\*(\s*)$", re.MULTILINE)
 
 
-@settings(deadline=None, max_examples=50)  # each is up to fifty messages
+@settings(deadline=None, max_examples=30)  # each is up to fifty messages
 @given(BULLETINS, st.sampled_from(GroupName), st.integers(1, 60))
 def test_no_bulletin_makes_a_message_too_long_ill_formed_or_noisy(made: Bulletin, name: GroupName, times: int) -> None:
     long = bulletin(**{key: getattr(made, key) for key in ("masthead", "publisher", "secrecy")},
