@@ -89,9 +89,7 @@ REASONS: Mapping[str, Words] = MappingProxyType(
         ),
         "robot-address": lambda: (
             _("The robot takes messages only from network addresses on its list, and ours is not on it."),
-            _(
-                "Ask whoever looks after the group to put this machine's public address on the robot's list (IP 白名单)."
-            ),
+            _("Ask whoever looks after the group to put our public network address on the list (IP 白名单)."),
         ),
         "robot-rules": lambda: (
             _("The robot's security settings refuse the message."),
