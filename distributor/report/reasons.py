@@ -4,12 +4,12 @@ A sentence stands beside a slug only if it is true whenever that slug is given. 
 and the server's own words are always shown beside it.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from distributor.delivery.model.records import DeliveryRecord, OmittedRecord
 from distributor.delivery.model.states import State
 from distributor.i18n import _, sentences
+from distributor.report.words import Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +18,6 @@ class Explanation:
 
     sentence: str
     next_step: str
-
-
-# Sentence and next step, translated when they are asked for; {issue} stands for the issue's name.
-Words = Callable[[], tuple[str, str]]
 
 
 def explain(record: DeliveryRecord, issue: str = "ISSUE") -> Explanation:
