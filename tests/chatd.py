@@ -31,7 +31,7 @@ from urllib.parse import parse_qs, urlsplit
 from distributor.delivery.channels.chat.robots import RobotChannel
 from distributor.delivery.model.channel import Parcel
 from distributor.delivery.model.chat_secrets import Secret, Secrets
-from distributor.delivery.model.endpoints import Endpoint, Kind
+from distributor.endpoints import Endpoint, Kind
 from tests.smtpd import Do, HandDouble, Server, leave
 
 TOKEN = "693a91f6-7abc-4bc4-97a0-0ec2sifa5aaa"

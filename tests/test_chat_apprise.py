@@ -15,8 +15,8 @@ from distributor.delivery.channels.chat.apprise import AppriseChannel
 from distributor.delivery.model.channel import Phase, SessionError
 from distributor.delivery.model.chat_replies import classify
 from distributor.delivery.model.chat_secrets import Secret
-from distributor.delivery.model.endpoints import Kind
 from distributor.delivery.model.verdicts import Outcome
+from distributor.endpoints import Kind
 from tests.chatd import Chatd, Said, known, parcels
 from tests.smtpd import Do, HandDouble
 

@@ -12,7 +12,7 @@ import pytest
 from distributor.delivery.channels.chat.posting import MOST
 from distributor.delivery.model.channel import Phase, Reply, SessionError
 from distributor.delivery.model.chat_replies import classify
-from distributor.delivery.model.endpoints import Kind
+from distributor.endpoints import Kind
 from tests.chatd import TOKEN, Chatd, Said, at, channel, parcels, post
 from tests.smtpd import Certificates, Do, HandDouble
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from distributor.bulletin import reader
 from distributor.bulletin.model import Article, Bulletin, Section
-from distributor.delivery.model.endpoints import Kind
+from distributor.endpoints import Kind
 from distributor.errors import Finding, InputError
 from distributor.recipients.model import Group, GroupName
 from distributor.render.chat import chat_payloads, plain

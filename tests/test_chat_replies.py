@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from distributor.delivery.model.channel import Phase, Reply
 from distributor.delivery.model.chat_replies import blames_endpoint, classify, parse_patterns, patterns
-from distributor.delivery.model.endpoints import Kind
 from distributor.delivery.model.verdicts import Effect, Outcome, Scope, Verdict
+from distributor.endpoints import Kind
 
 TABLE = Path(__file__).parent.parent / "distributor/delivery/model/chat_replies.tsv"
 WAITS = {"defer after 1 min": 60, "defer after 10 min": 600, "defer after 60 min": 3600}

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from distributor.delivery.channels.chat.requests import WORDS_MOST, Said, read_answer, request
 from distributor.delivery.model.chat_secrets import Secret
-from distributor.delivery.model.endpoints import Kind
+from distributor.endpoints import Kind
 
 ORIGIN = "https://host.example"
 NOW = 1599360473.5

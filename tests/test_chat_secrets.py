@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distributor.delivery.model.chat_secrets import Secret, Secrets, secrets_from
-from distributor.delivery.model.endpoints import LIMITS, Endpoint, Kind
+from distributor.delivery.model.endpoints import LIMITS
+from distributor.endpoints import Endpoint, Kind
 from distributor.errors import Finding, Place
 
 TOKEN = "693a91f6-7abc-4bc4-97a0-0ec2sifa5aaa"

@@ -12,8 +12,8 @@ from distributor.delivery.channels.chat.robots import RobotChannel
 from distributor.delivery.model.channel import Parcel, Phase, SessionError
 from distributor.delivery.model.chat_replies import classify
 from distributor.delivery.model.chat_secrets import Secret, Secrets
-from distributor.delivery.model.endpoints import Kind
 from distributor.delivery.model.verdicts import Effect, Outcome, Scope
+from distributor.endpoints import Kind
 from tests.chatd import MESSAGES, SIGNING, TOKEN, Chatd, Robot, Said, at, channel, parcels, post, says
 from tests.smtpd import Do, HandDouble
 

@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import StrictUndefined, Template
 
 from distributor.bulletin.model import Article, Bulletin
-from distributor.delivery.model.endpoints import Kind
+from distributor.endpoints import Kind
 from distributor.errors import Finding, InputError, Place, Severity
 from distributor.i18n import _
 from distributor.recipients.model import Group

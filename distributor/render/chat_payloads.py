@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from distributor.delivery.model.endpoints import Kind, as_json
+from distributor.delivery.model.endpoints import as_json
+from distributor.endpoints import Kind
 
 # What signing adds to Feishu's body: timestamp and sign, with room to spare.
 SIGNATURE = 200

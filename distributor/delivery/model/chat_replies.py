@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from distributor.delivery.model.channel import Reply
-from distributor.delivery.model.endpoints import Kind
 from distributor.delivery.model.replies import decides
 from distributor.delivery.model.verdicts import Effect, Outcome, Scope, Verdict
+from distributor.endpoints import Kind
 
 POSTED = "0"
 UNKNOWN = "unknown-chat-reply"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from urllib.parse import quote, urlsplit
 
-from distributor.delivery.model.endpoints import Endpoint, Kind
+from distributor.endpoints import Endpoint, Kind
 from distributor.errors import Finding, Place, Severity
 from distributor.i18n import _
 

@@ -16,7 +16,7 @@ from distributor.delivery.channels.chat.sessions import RefusalError, Trip
 from distributor.delivery.model.channel import Hand, Reply
 from distributor.delivery.model.chat_replies import POSTED
 from distributor.delivery.model.chat_secrets import Secret, Secrets
-from distributor.delivery.model.endpoints import Kind
+from distributor.endpoints import Kind
 from distributor.i18n import _
 
 if TYPE_CHECKING:

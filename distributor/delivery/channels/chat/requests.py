@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from distributor.delivery.model.chat_secrets import WEBHOOKS, Secret
-from distributor.delivery.model.endpoints import Kind, as_json
+from distributor.delivery.model.endpoints import as_json
+from distributor.endpoints import Kind
 
 # Characters of an answer's words that are kept.
 WORDS_MOST = 500

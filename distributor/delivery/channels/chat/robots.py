@@ -12,7 +12,7 @@ from distributor.delivery.channels.chat.requests import read_answer, request
 from distributor.delivery.channels.chat.sessions import RefusalError, Trip
 from distributor.delivery.model.channel import Hand, Reply
 from distributor.delivery.model.chat_secrets import WEBHOOKS, Secret, Secrets
-from distributor.delivery.model.endpoints import Kind
+from distributor.endpoints import Kind
 from distributor.i18n import _
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})

@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable
 from distributor.delivery.channels.chat.posting import LostError
 from distributor.delivery.model.channel import Hand, Parcel, Phase, Reply, SessionError
 from distributor.delivery.model.chat_secrets import Secret, Secrets
-from distributor.delivery.model.endpoints import Endpoint, Kind
+from distributor.endpoints import Endpoint, Kind
 from distributor.i18n import _
 
 
