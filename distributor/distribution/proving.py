@@ -24,7 +24,7 @@ from distributor.distribution.ways import READ_TIMEOUT, helo, mail_channels
 from distributor.errors import DistributorError, Finding, InputError, Severity
 from distributor.i18n import _, ngettext
 from distributor.recipients import loader
-from distributor.recipients.addresses import why_not_address
+from distributor.recipients.addresses import why_not_mailbox
 from distributor.recipients.model import GroupName
 from distributor.relays.model import LONE, Relay
 from distributor.relays.reader import domain_of
@@ -67,7 +67,7 @@ def send_to_self(site: Site, plan: Plan, address: str, attach: Sequence[Path] = 
     Raises:
         InputError: *address* is none, or an attachment cannot be read.
     """
-    if why := why_not_address(address):
+    if why := why_not_mailbox(address):
         said = _("{email} is not an e-mail address: {why}").format(email=address, why=why)
         raise InputError([Finding(Severity.ERROR, "bad-address", said)])
     headers = headers_for(site, site.settings.sender, plan.bulletin, dt.datetime.now(dt.UTC))

@@ -127,7 +127,7 @@ class Prepared:
         except InputError as error:
             message = _("with this change the list could not be used; nothing was changed")
             raise InputError([Finding(Severity.ERROR, "unusable", message), *error.findings]) from None
-        if not says(loaded.tree, draft.data):
+        if not says(loaded.tree, draft.written):
             raise refusal("unkept", _("this change cannot be made by a command"), _("change it by hand"))
         return loaded
 

@@ -117,7 +117,10 @@ def _count(unit: Unit, found: Survey, keys: Repeats) -> bool:
                 found.disabled.append((key, of_unit))
             continue
         any_enabled = True
-        domain = key[key.rindex("@") + 1 :]
+        at = key.rfind("@")
+        if at < 0:  # a chat endpoint
+            continue
+        domain = key[at + 1 :]
         if domain in domains:
             domains[domain] += 1
         elif len(domains) < MOST_DOMAINS:
