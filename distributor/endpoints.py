@@ -65,14 +65,11 @@ class Endpoint(NamedTuple):
 
 _KINDS = frozenset(kind.upper() for kind in Kind)
 
-
 MAIL = "mail"
+CHANNELS: tuple[str, ...] = (MAIL, *Kind)
 
 
 def channel_of(address: str) -> str:
     """The channel that *address* (or a lane) goes by, as the ledger calls it: a Kind for an endpoint, else MAIL."""
     kind, colon, name = address.partition(":")
-    return kind if colon and kind in _CHANNELS and _NAME.fullmatch(name) else MAIL
-
-
-_CHANNELS = frozenset(Kind)
+    return kind if colon and kind in CHANNELS and _NAME.fullmatch(name) else MAIL

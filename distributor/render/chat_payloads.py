@@ -8,6 +8,7 @@ a title and a Markdown element, in the first form of cards, which apps of all ag
 Apprise: its services take what they take. Telegram has 4096 characters, ntfy 4096 bytes.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -44,6 +45,20 @@ class Shape:
 def shape_of(kind: Kind) -> Shape:
     """The shape of messages to *kind*."""
     return _SHAPES[kind]
+
+
+def text_of(kind: Kind, payload: bytes) -> str:
+    """The text in a *payload* for *kind*, as people would read its source."""
+    message = json.loads(payload)
+    match kind:
+        case Kind.WECOM:
+            return str(message["markdown"]["content"])
+        case Kind.DINGTALK:
+            return str(message["markdown"]["text"])
+        case Kind.APPRISE:
+            return f"{message['title']}\n\n{message['body']}"
+    card = message["card"]
+    return f"{card['header']['title']['content']}\n\n{card['elements'][0]['content']}"
 
 
 def _wecom(_title: str, text: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from distributor.delivery.model.records import DeliveryRecord, OmittedRecord
 from distributor.delivery.model.states import State
 from distributor.i18n import _, sentences
+from distributor.report import chat_reasons
 from distributor.report.words import Words
 
 
@@ -159,7 +160,7 @@ PAUSING = frozenset({"login-refused", "login-needed", "sender-refused"})
 BLOCKING = frozenset(
     {
         "bad-commands", "content-refused", "dmarc-refused", "forged-senders", "relay-blocklisted", "relay-not-allowed",
-        "sender-differs", "sender-not-permitted", "sender-unauthenticated", "spf-refused",
+        "sender-differs", "sender-not-permitted", "sender-unauthenticated", "spf-refused", *chat_reasons.BLOCKING,
     }
 )  # fmt: skip
 
@@ -303,7 +304,7 @@ _REFUSED: dict[str, Words] = {
     "unknown": _unknown,
 }
 
-_REASONS = _OURS | _PUT_OFF | _REFUSED
+_REASONS = _OURS | _PUT_OFF | _REFUSED | dict(chat_reasons.REASONS)
 
 
 def _unknown_of_flows() -> tuple[str, str]:

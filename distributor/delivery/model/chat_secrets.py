@@ -15,6 +15,8 @@ from distributor.errors import Finding, Place, Severity
 from distributor.i18n import _
 
 CONCEALED = "***"
+# The hosts that alone may stand in for a vendor's.
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -46,6 +48,11 @@ class Secrets:
     def get(self, endpoint: Endpoint) -> Secret | None:
         """The secret of *endpoint*, None where the site has none."""
         return self._known.get(endpoint)
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """The services of which there are any."""
+        return frozenset(endpoint.kind for endpoint in self._known)
 
     def missing(self, endpoints: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
         """Those of *endpoints* that have none, in order."""

@@ -11,11 +11,9 @@ from distributor.delivery.channels.chat import posting, sessions
 from distributor.delivery.channels.chat.requests import read_answer, request
 from distributor.delivery.channels.chat.sessions import RefusalError, Trip
 from distributor.delivery.model.channel import Hand, Reply
-from distributor.delivery.model.chat_secrets import WEBHOOKS, Secret, Secrets
+from distributor.delivery.model.chat_secrets import LOOPBACK, WEBHOOKS, Secret, Secrets
 from distributor.endpoints import Kind
 from distributor.i18n import _
-
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class RobotChannel:
@@ -30,7 +28,7 @@ class RobotChannel:
         origin: str | None = None,
     ) -> None:  # fmt: skip
         """Raises ValueError for an *origin* that is not on this machine."""
-        if origin is not None and urlsplit(origin).hostname not in _LOOPBACK:
+        if origin is not None and urlsplit(origin).hostname not in LOOPBACK:
             raise ValueError(_("{origin} is not on this machine").format(origin=origin))
         self.kind = kind
         self.name = kind.value
