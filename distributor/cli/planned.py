@@ -23,7 +23,7 @@ def show(plan: Plan, since: Since | None, settings: Settings, console: Console) 
     if since is not None:
         show_since(since, console)
     console.print(_("Sender: {sender}").format(sender=settings.sender))
-    say_where_letters_go(settings, console)
+    say_where_letters_go(plan, settings, console)
     output.findings(plan.findings)
     if since is not None:
         output.findings(since.findings)
@@ -64,14 +64,20 @@ def show_numbers(plan: Plan, console: Console) -> None:
     console.print(table)
 
 
-def say_where_letters_go(settings: Settings, console: Console) -> None:
-    """The relays; without one, that nobody is mailed, not to be overlooked."""
+def say_where_letters_go(plan: Plan, settings: Settings, console: Console) -> None:
+    """The relays; without one, that nobody is mailed or posted to, not to be overlooked."""
+    if plan.posts and settings.chat_origin is not None:
+        text = _("A REHEARSAL: posts go to {origin}, and not to the services")
+        console.print(text.format(origin=settings.chat_origin), style="black on yellow", soft_wrap=True)
     for relay in settings.relays:
         console.print(_("Relay: {relay}").format(relay=relay.title))
     if settings.relays:
         return
     text = _("NOBODY WILL BE MAILED: no relay is set. The letters stay in {outbox}").format(outbox=settings.outbox)
     console.print(text, style="black on yellow", soft_wrap=True)
+    if plan.posts and settings.chat_stays_home:
+        text = _("NOBODY WILL BE POSTED TO: no relay is set. The posts stay in {outbox}")
+        console.print(text.format(outbox=settings.outbox / "chat"), style="black on yellow", soft_wrap=True)
 
 
 def letters(count: int) -> str:

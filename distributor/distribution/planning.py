@@ -11,6 +11,7 @@ from typing import Self, TypeVar
 from distributor.bulletin import reader
 from distributor.bulletin.model import Bulletin
 from distributor.delivery.ledger.staging import Recipient, StagedGroup, Staging
+from distributor.distribution import chat
 from distributor.endpoints import Kind
 from distributor.errors import Finding, InputError, Place, Severity
 from distributor.i18n import _, ngettext
@@ -160,7 +161,11 @@ def plan(settings: Settings, file: Path, *, only: Iterable[GroupName] = (), allo
     staging = Staging.of(resolution)
     found = [*bulletin.findings, *roster.findings, *resolution.findings, *_empty(staging)]
     found += [*_shared(staging), *_elsewhere(staging)]
-    found += [*unsendable(settings, staging), *_nobody(bulletin, staging)]
+    found += [
+        *unsendable(settings, staging),
+        *chat.questions(settings, staging.endpoints()),
+        *_nobody(bulletin, staging),
+    ]
     if any(finding.severity is Severity.ERROR for finding in found):
         staging.close()
         raise InputError(found)

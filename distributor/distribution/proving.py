@@ -9,21 +9,25 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from distributor.bulletin import reader
 from distributor.delivery.channels import smtp
 from distributor.delivery.ledger import migrate
 from distributor.delivery.ledger.database import Database
 from distributor.delivery.model.channel import Parcel, Phase, Reply, SessionError
+from distributor.delivery.model.chat_secrets import WEBHOOKS
 from distributor.delivery.model.flow import Way
+from distributor.distribution import chat
 from distributor.distribution.by_hand import hand_over, told
 from distributor.distribution.opening import headers_for, read_attachments
 from distributor.distribution.planning import Plan, read_templates, render_letters
 from distributor.distribution.site import Site
 from distributor.distribution.ways import READ_TIMEOUT, helo, mail_channels
+from distributor.endpoints import Kind
 from distributor.errors import DistributorError, Finding, InputError, Severity
 from distributor.i18n import _, ngettext
-from distributor.recipients import loader
+from distributor.recipients import listing, loader
 from distributor.recipients.addresses import why_not_mailbox
 from distributor.recipients.model import GroupName
 from distributor.relays.model import LONE, Relay
@@ -140,6 +144,7 @@ def doctor(settings: Settings) -> Iterator[Check]:
         (_("sender"), _check_sender),
         (_("relay"), _check_relay),
         (_("limits"), _check_limits),
+        (_("chat"), _check_chat),
         (_("broker"), _check_broker),
     ]
     for part, look in parts:
@@ -236,6 +241,28 @@ def _carries(way: Way) -> str:
     """``only 报 送``: what goes by this relay, where that is not everything."""
     only = [group for group in GroupName if group in way.groups]
     return _("only {what}").format(what=" ".join([*only, *sorted(way.senders)])) if only or way.senders else ""
+
+
+def _check_chat(settings: Settings) -> Iterator[Check]:
+    """Nothing of a site without chat."""
+    endpoints = list(dict.fromkeys(listing.endpoints(loader.load(settings.recipients))))
+    for finding in chat.without_secret(settings, endpoints):
+        yield Check("", Health.WARNING, finding.message, finding.remedy)
+    if endpoints and settings.chat_stays_home:
+        message = _("no relay is set: posts stay in {outbox}").format(outbox=settings.outbox / "chat")
+        yield Check("", Health.WARNING, message)
+        return
+    for kind in dict.fromkeys(endpoint.kind for endpoint in endpoints):
+        if kind is not Kind.APPRISE:
+            yield _reached(settings, kind)
+
+
+def _reached(settings: Settings, kind: Kind) -> Check:
+    host = urlsplit(settings.chat_origin).netloc if settings.chat_origin else WEBHOOKS[kind].host
+    if reason := chat.unreachable(settings, kind):
+        message = _("{kind}: {host} cannot be reached: {why}").format(kind=kind, host=host, why=reason)
+        return Check("", Health.ERROR, message, _("see that a firewall lets you through to it, and look at the clock"))
+    return Check("", Health.OK, _("{kind}: {host} can be reached; nothing was posted").format(kind=kind, host=host))
 
 
 def _check_limits(settings: Settings) -> Iterator[Check]:
