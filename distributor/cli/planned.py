@@ -1,5 +1,6 @@
 """What `send` would do, as a person reads it before saying yes, and as JSON."""
 
+from collections import Counter
 from typing import Any
 
 from rich.console import Console
@@ -22,6 +23,9 @@ def show(plan: Plan, since: Since | None, settings: Settings, console: Console) 
     show_numbers(plan, console)
     if since is not None:
         show_since(since, console)
+    if posts := posts_by_kind(plan):
+        numbers = ", ".join(f"{kind} {count}" for kind, count in posts.items())
+        console.print(_("Of these, posts to chat: {numbers}").format(numbers=numbers))
     console.print(_("Sender: {sender}").format(sender=settings.sender))
     say_where_letters_go(plan, settings, console)
     output.findings(plan.findings)
@@ -64,6 +68,11 @@ def show_numbers(plan: Plan, console: Console) -> None:
     console.print(table)
 
 
+def posts_by_kind(plan: Plan) -> dict[str, int]:
+    """How many of the letters are posts to each chat service."""
+    return dict(Counter(endpoint.kind.value for endpoint in plan.staging.endpoints()))
+
+
 def say_where_letters_go(plan: Plan, settings: Settings, console: Console) -> None:
     """The relays; without one, that nobody is mailed or posted to, not to be overlooked."""
     if plan.posts and settings.chat_origin is not None:
@@ -99,6 +108,7 @@ def document(plan: Plan, since: Since | None, settings: Settings) -> dict[str, A
         "relays": [str(relay) for relay in settings.relays],
         "outbox": None if settings.relays else str(settings.outbox),
         "letters": plan.total,
+        "posts": posts_by_kind(plan),
         "groups": [group_json(group) | {"subject": plan.subject(group.name)} for group in plan.groups],
         "since": changes.since_document(since) if since else None,
         "findings": [output.finding_json(finding) for finding in found],
