@@ -244,8 +244,11 @@ def _carries(way: Way) -> str:
 
 
 def _check_chat(settings: Settings) -> Iterator[Check]:
-    """Nothing of a site without chat."""
-    endpoints = list(dict.fromkeys(listing.endpoints(loader.load(settings.recipients))))
+    """Nothing of a site without chat; nor of a list that cannot be read, which is told already."""
+    try:
+        endpoints = list(dict.fromkeys(listing.endpoints(loader.load(settings.recipients))))
+    except InputError:
+        return
     for finding in chat.without_secret(settings, endpoints):
         yield Check("", Health.WARNING, finding.message, finding.remedy)
     if endpoints and settings.chat_stays_home:

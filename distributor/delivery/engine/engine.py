@@ -190,11 +190,13 @@ class Engine:
         granted = await self.journal.do(
             claims.claim, self._lease, asks, self.rules, self._at_hand(asked), day_of=self.day_of, served=self._served
         )
-        for claim in granted.claims:
+        kept = [claim for claim in granted.claims if not self.effects.concern(claim)]
+        self._unknown = self._unknown or len(kept) < len(granted.claims)
+        for claim in kept:
             self._served.pop(claim.issue_id, None)
             self._served[claim.issue_id] = (claim.group, claim.lane)
         granted_at = monotonic()
-        claimed = [self._in_lane(claim) for claim in granted.claims]
+        claimed = [self._in_lane(claim) for claim in kept]
         await self.letters.load(self.journal, [*self._claims(), *claimed])
         on_the_way = Counter(claim.lane for line in self.lines.values() for claim in line.in_hand())
         self.gates.grant(granted.allotments, on_the_way, asked, granted_at)
