@@ -291,3 +291,33 @@ def test_who_knows_what_became_of_a_robot_s_posts(site: Site, services: Services
     known = site.run("recipients", "who", "wecom:office-1", "--json").json
     assert [each["delivery"]["state"] for each in known["issues"]] == ["sent"]
     assert known["list"][0]["unit"] == "第1公司"
+
+
+def test_a_service_of_apprise_is_posted_to_by_its_url(site: Site) -> None:
+    pytest.importorskip("apprise")
+    write(site, "{name: 群, apprise: ntfy}", "{name: 群, apprise: away}")
+    with Smtpd() as relay, Chatd(Kind.APPRISE) as server:
+        url = server.origin.replace("http://", "json://")
+        (site.folder / ".env").write_text(
+            f"DISTRIBUTOR_APPRISE_NTFY={url}/taken\nDISTRIBUTOR_APPRISE_AWAY=json://127.0.0.1:1/away\n", "utf-8"
+        )
+        site.setting(RELAY=f"smtp://{relay.relay}", FROM="bulletin@office.example", WAIT=0)
+        site.send()
+        assert [request.path for request in server.requests] == ["/taken"]
+    found = rows(site)
+    assert found["apprise:ntfy"]["state"] == "sent"
+    assert found["apprise:away"]["state"] == "uncertain", "Apprise does not tell a refusal from silence"
+
+
+def test_a_test_goes_to_a_robot_and_is_marked(site: Site, services: Services) -> None:
+    give(site, "wecom:mine")
+    services.robots[TOKEN] = Robot()
+    ran = site.run("send", site.bulletin, "--to-self", "wecom:mine")
+    assert ran.code == 0, ran.err
+    assert len(services.posted) == 2
+    assert all("【测试】" in post["markdown"]["content"] for post in services.posted)
+    services.robots.clear()
+    ran = site.run("send", site.bulletin, "--to-self", "wecom:mine")
+    assert ran.code == 1
+    assert "There is no robot with this key" in ran.out + ran.err
+    assert "DISTRIBUTOR_DINGTALK_MINE is not set" in site.run("send", site.bulletin, "--to-self", "dingtalk:mine").out

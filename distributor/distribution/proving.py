@@ -21,10 +21,10 @@ from distributor.delivery.model.flow import Way
 from distributor.distribution import chat
 from distributor.distribution.by_hand import hand_over, told
 from distributor.distribution.opening import headers_for, read_attachments
-from distributor.distribution.planning import Plan, read_templates, render_letters
+from distributor.distribution.planning import Plan, read_templates, render_letters, render_posts
 from distributor.distribution.site import Site
-from distributor.distribution.ways import READ_TIMEOUT, helo, mail_channels
-from distributor.endpoints import Kind
+from distributor.distribution.ways import READ_TIMEOUT, chat_channel, helo, mail_channels
+from distributor.endpoints import MAIL, Endpoint, Kind, channel_of
 from distributor.errors import DistributorError, Finding, InputError, Severity
 from distributor.i18n import _, ngettext
 from distributor.recipients import listing, loader
@@ -68,9 +68,13 @@ class Test:
 def send_to_self(site: Site, plan: Plan, address: str, attach: Sequence[Path] = ()) -> list[Test]:
     """Send each group's letter, as its first recipient would get it, to *address* alone; opens no issue.
 
+    To a chat endpoint goes what each group's endpoints are posted.
+
     Raises:
-        InputError: *address* is none, or an attachment cannot be read.
+        InputError: *address* is none, or an attachment cannot be read; or the template of a post has faults.
     """
+    if channel_of(address) != MAIL:
+        return _post_to_self(site, plan, Endpoint.parse(address))
     if why := why_not_mailbox(address):
         said = _("{email} is not an e-mail address: {why}").format(email=address, why=why)
         raise InputError([Finding(Severity.ERROR, "bad-address", said)])
@@ -80,6 +84,23 @@ def send_to_self(site: Site, plan: Plan, address: str, attach: Sequence[Path] = 
         replies = asyncio.run(_by_their_relays(channels, letters, domain_of(headers.sender)))
     return [
         Test(group, subject, *told(replies[parcel.delivery_id], address), outbox) for group, subject, parcel in letters
+    ]
+
+
+def _post_to_self(site: Site, plan: Plan, endpoint: Endpoint) -> list[Test]:
+    marked = dataclasses.replace(plan.bulletin, masthead=f"{TEST_MARK}{plan.bulletin.masthead or ''}")
+    names = [GroupName(group.name) for group in plan.groups]
+    posts = render_posts(marked, plan.roster.groups, plan.templates, {name: [endpoint.kind] for name in names})
+    # No delivery of the ledger has such a number.
+    parcels = {
+        name: Parcel(-place, 1, site.settings.sender, str(endpoint), posts[name][endpoint.kind])
+        for place, name in enumerate(names, 1)
+    }
+    replies = asyncio.run(hand_over(chat_channel(site.settings, endpoint.kind), list(parcels.values())))
+    outbox = site.settings.outbox / "chat" if site.settings.chat_stays_home else None
+    return [
+        Test(name, TEST_MARK, *told(replies[parcel.delivery_id], parcel.address), outbox)
+        for name, parcel in parcels.items()
     ]
 
 

@@ -37,10 +37,11 @@ def all_channels(site: Site) -> Iterator[list[tuple[Way, Channel]]]:
     with mail_channels(site.settings) as (mail, _outbox):
         waiting = {channel_of(lane) for lane in queues.open_lanes(site.ledger)} - {MAIL}
         kinds = sorted(waiting | site.settings.secrets.kinds)
-        yield [*mail, *((Way.of_chat(kind), _chat_channel(site.settings, Kind(kind))) for kind in kinds)]
+        yield [*mail, *((Way.of_chat(kind), chat_channel(site.settings, Kind(kind))) for kind in kinds)]
 
 
-def _chat_channel(settings: Settings, kind: Kind) -> Channel:
+def chat_channel(settings: Settings, kind: Kind) -> Channel:
+    """The channel to the endpoints of *kind*; for a site whose posts stay at home, one that keeps them."""
     # Imported only where there is chat: httpx takes a good part of a second.
     from distributor.delivery.channels.chat import apprise, kept, robots  # noqa: PLC0415
 
