@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import filterfalse
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
 from dotenv.parser import Binding, parse_stream
 
+from distributor.delivery.model.chat_secrets import LOOPBACK, Secrets, secrets_from
 from distributor.delivery.model.flow import Rules, Way
+from distributor.endpoints import Endpoint
 from distributor.errors import ConfigurationError, Finding, Place, Severity
 from distributor.i18n import _
 from distributor.relays.model import LONE, Declared, Relay, parse_relay
@@ -33,7 +35,7 @@ _NAMES = frozenset(
     _PREFIX + name
     for name in (
         "SITE", "RELAY", "FROM", "LEDGER", "BROKER", "TZ", "UNCERTAIN", "WAIT", "CONNECTIONS", "RETRY_FIRST",
-        "RETRY_MOST", "EXPIRE_AFTER", "CA_FILE",
+        "RETRY_MOST", "EXPIRE_AFTER", "CA_FILE", "CHAT_ORIGIN",
     )
 )  # fmt: skip
 _NEAR = 0.9  # alike enough to be one of them misspelt: a letter or two
@@ -48,7 +50,8 @@ class Settings:
     """What a site is configured to do. Durations are seconds.
 
     No *relays*: mail goes to the bundled sink and stays in *outbox*. *rules* has a way for each relay, in their order;
-    for the sink one, named "outbox". *broker* None: no Celery, `send` delivers itself.
+    for the sink one, named "outbox". *broker* None: no Celery, `send` delivers itself. *secrets* open chat endpoints;
+    *chat_origin*, a server on this machine, stands in for all their hosts in rehearsals.
     """
 
     site: Path
@@ -65,6 +68,13 @@ class Settings:
     retry_most: int
     expire_after: int
     ca_file: Path | None
+    secrets: Secrets = field(repr=False)
+    chat_origin: str | None
+
+    @property
+    def chat_stays_home(self) -> bool:
+        """Whether posts are kept in the outbox, as mail is: nothing leaves a site that has no relay."""
+        return not self.relays and self.chat_origin is None
 
     def day_of(self, microseconds: int) -> str:
         """The site's date, YYYY-MM-DD, at so many µs since 1970 UTC."""
@@ -135,6 +145,8 @@ def load(site: Path, *, environ: Mapping[str, str] = os.environ) -> Settings:
         retry_most=reader.seconds("RETRY_MOST", 3600),
         expire_after=reader.seconds("EXPIRE_AFTER", 2 * 24 * 3600),
         ca_file=reader.existing_file("CA_FILE"),
+        secrets=reader.secrets(),
+        chat_origin=reader.chat_origin("CHAT_ORIGIN"),
     )
     reader.compare_pauses(settings.retry_first, settings.retry_most)
     reader.compare_sender(declared, settings.sender)
@@ -146,6 +158,23 @@ def load(site: Path, *, environ: Mapping[str, str] = os.environ) -> Settings:
 def _sender_of(relays: tuple[Relay, ...]) -> str:
     """A login that is an address is the only sender most providers accept (NetEase: 554 DT:SUM)."""
     return next((relay.user for relay in relays if relay.user and "@" in relay.user), DEFAULT_SENDER)
+
+
+def _opens_endpoint(variable: str) -> bool:
+    """Whether *variable* is the secret of a chat endpoint, or wants to be one: its reader tells what is wrong."""
+    try:
+        return Endpoint.of_variable(variable) is not None
+    except ValueError:
+        return True
+
+
+def _is_origin_here(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        parts.port  # noqa: B018  raises for one that is none
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and parts.hostname in LOOPBACK and parts.path in {"", "/"}
 
 
 # What Kubernetes tells every pod of a service that has our name.
@@ -201,7 +230,7 @@ class _Reader:
 
     def _know(self, name: str, place: Place) -> bool:
         """True for a setting. A name that was meant to be one is told; other programs' names are nobody's business."""
-        if name in _NAMES:
+        if name in _NAMES or _opens_endpoint(name):
             return True
         near = get_close_matches(name.upper(), _NAMES, n=1, cutoff=_NEAR)
         if near or name.startswith(_PREFIX):
@@ -284,6 +313,22 @@ class _Reader:
                 "TZ", _("there is no time zone {value!r}").format(value=text), _("write one such as Asia/Shanghai")
             )
             return ZoneInfo("Asia/Shanghai")
+
+    def secrets(self) -> Secrets:
+        known, findings = secrets_from(self.dotenv | {k: v for k, v in self.environ.items() if v}, self._set_in)
+        self.findings += findings
+        return known
+
+    def _set_in(self, variable: str) -> Place:
+        return self.place(variable.removeprefix(_PREFIX))
+
+    def chat_origin(self, name: str) -> str | None:
+        text = self.text(name)
+        if text is not None and not _is_origin_here(text):
+            message = _("DISTRIBUTOR_{name} is no server on this machine").format(name=name)
+            self.fault(name, message, _("write http://127.0.0.1:PORT, or delete it: it is for rehearsals"))
+            return None
+        return text.rstrip("/") if text else None
 
     def relay(self) -> Relay | None:
         text = self.text("RELAY")

@@ -147,10 +147,10 @@ async def test_a_ledger_that_is_away_just_then_is_asked_again(
     faults = [LedgerError("the ledger is away"), LedgerError("the ledger is away")]
     real = sweeping.hasten_unconnected
 
-    def failing(database: Database) -> None:
+    def failing(database: Database, channel: str) -> None:
         if faults:
             raise faults.pop()
-        real(database)
+        real(database, channel)
 
     monkeypatch.setattr(sweeping, "hasten_unconnected", failing)
     open_sendable(ledger, 5)

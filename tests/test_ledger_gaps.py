@@ -30,7 +30,7 @@ def settle(ledger: Database, *endings: Event) -> None:
 def supplement(ledger: Database, issue: IssueRecord, *people: Candidate) -> None:
     with Staging(people) as staging:
         letters = {letter.group: letter for letter in ledgers.letters_for(staging)}
-        add_supplement(ledger, issue.id, letters, staging, ledgers.PERSON)
+        add_supplement(ledger, issue.id, letters.values(), staging, ledgers.PERSON)
 
 
 def test_a_letter_is_replaced_when_all_it_serves_have_a_later_one(ledger: Database) -> None:

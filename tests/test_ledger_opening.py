@@ -293,7 +293,7 @@ def test_several_openings_at_once_with_a_reason_get_numbers_of_their_own(ledger:
 def supplement(database: Database, issue: IssueRecord, people: list[Candidate]) -> int:
     with Staging(people) as staging:
         frozen = {letter.group: letter for letter in letters_for(staging)}
-        return add_supplement(database, issue.id, frozen, staging, PERSON)
+        return add_supplement(database, issue.id, frozen.values(), staging, PERSON)
 
 
 def test_a_supplement_reaches_those_who_were_missed_and_nobody_else(ledger: Database) -> None:

@@ -169,7 +169,7 @@ def test_the_deliveries_of_other_issues_have_no_part_in_it(tmp_path: Path) -> No
         opened = [ledgers.open_small(ledger, count, 60 + count) for count in (2, 3, 1, 4)]
         with Staging([ledgers.candidate(9)]) as staging:
             letters = {letter.group: letter for letter in ledgers.letters_for(staging)}
-            add_supplement(ledger, opened[1].id, letters, staging, ledgers.PERSON)
+            add_supplement(ledger, opened[1].id, letters.values(), staging, ledgers.PERSON)
         for number, each in enumerate(opened):
             when = accounts.microseconds(OPENED + dt.timedelta(days=0 if number in {1, 3} else 60))
             ledgers.execute(ledger, "UPDATE issues SET opened_at = :when WHERE id = :id", when=when, id=each.id)

@@ -345,7 +345,9 @@ def test_a_slip_gets_a_suggestion(tmp_path: Path) -> None:
     assert "did you mean salutation?" in remedy("salutation:", "salutations:")
     assert "did you mean name?" in remedy("name: 办公室", "name：办公室")
     assert "did you mean 丙公司?" in remedy("units: [丙公司]", "units: [丙公司, 丙公同]")
-    assert "possible are: disabled, email, name, note, phone, role" in remedy("role: 收文", "电话: 收文")
+    assert "apprise, dingtalk, disabled, email, feishu, lark, name, note, phone, role, wecom" in remedy(
+        "role: 收文", "电话: 收文"
+    )
     assert "possible are: 报, 送, 发" in remedy("only: 送", "only: 收")
     assert "报 1 送 2 发 3" in remedy("order: 2", "order: 3")
     assert "first in line 5" in remedy("  各会员单位:", "  有关部门:")

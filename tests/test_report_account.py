@@ -374,7 +374,7 @@ def test_other_issues_have_no_part_in_it(tmp_path: Path) -> None:
         first, second, third = (ledgers.open_small(ledger, count, 60 + count) for count in (2, 3, 1))
         with Staging([ledgers.candidate(9)]) as staging:
             letters = {letter.group: letter for letter in ledgers.letters_for(staging)}
-            add_supplement(ledger, first.id, letters, staging, ledgers.PERSON)
+            add_supplement(ledger, first.id, letters.values(), staging, ledgers.PERSON)
         ledgers.claimed(ledger, 100)
         for issue, count in ((first, 3), (second, 3), (third, 1)):
             with accounting.account_and_deliveries(site, issue) as (found, deliveries):

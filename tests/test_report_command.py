@@ -62,7 +62,7 @@ def supplement(ledger: Database, issue: IssueRecord, *people: Any) -> None:
     """`resend --missing`: *people* are on the list by now."""
     with Staging(people) as staging:
         letters = {letter.group: letter for letter in ledgers.letters_for(staging)}
-        assert add_supplement(ledger, issue.id, letters, staging, ledgers.PERSON) == len(people)
+        assert add_supplement(ledger, issue.id, letters.values(), staging, ledgers.PERSON) == len(people)
 
 
 def everybody(*more: Any) -> list[Any]:

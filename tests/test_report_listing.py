@@ -106,7 +106,7 @@ def test_a_filter_changes_no_number(site: Site, ledger: Database) -> None:
 def test_who_was_mended_by_a_supplement_is_not_among_those_who_lack_it(site: Site, ledger: Database) -> None:
     with Staging([ledgers.candidate(2, email="office9@example.org")]) as staging:
         letters = {letter.group: letter for letter in ledgers.letters_for(staging)}
-        add_supplement(ledger, 1, letters, staging, ledgers.PERSON)
+        add_supplement(ledger, 1, letters.values(), staging, ledgers.PERSON)
     settle(ledger, 9, State.SENT)
     assert listed(site, "--group", "送") == [3]
     assert listed(site, "--state", "failed") == [2, 5]

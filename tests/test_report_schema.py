@@ -37,7 +37,7 @@ def ledger(site: Site) -> Iterator[Database]:
         issue = ledgers.open_to(database, people, ledgers.new_issue(unresolved=("有关单位",), **DIGESTS))
         with Staging([ledgers.candidate(2, email="new@example.org")]) as staging:
             letters = {letter.group: letter for letter in ledgers.letters_for(staging)}
-            add_supplement(database, issue.id, letters, staging, ledgers.PERSON)
+            add_supplement(database, issue.id, letters.values(), staging, ledgers.PERSON)
         # The first failed, and its supplement, the last, was sent.
         endings = [State.SENT, *sorted(State, key=lambda state: state is not State.FAILED), State.SENT]
         for identity, state in enumerate(endings, 1):

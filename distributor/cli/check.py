@@ -64,7 +64,7 @@ def _tell(
         _show_bulletin(bulletin, plan.staging if plan else None)
     if plan:
         planned.show_numbers(plan, output.console())
-        planned.say_where_letters_go(settings, output.console())
+        planned.say_where_letters_go(plan, settings, output.console())
     output.findings(found)
     severities = {finding.severity for finding in found}
     if Severity.ERROR in severities:

@@ -1,5 +1,6 @@
 """What `send` would do, as a person reads it before saying yes, and as JSON."""
 
+from collections import Counter
 from typing import Any
 
 from rich.console import Console
@@ -22,8 +23,11 @@ def show(plan: Plan, since: Since | None, settings: Settings, console: Console) 
     show_numbers(plan, console)
     if since is not None:
         show_since(since, console)
+    if posts := posts_by_kind(plan):
+        numbers = ", ".join(f"{kind} {count}" for kind, count in posts.items())
+        console.print(_("Of these, posts to chat: {numbers}").format(numbers=numbers))
     console.print(_("Sender: {sender}").format(sender=settings.sender))
-    say_where_letters_go(settings, console)
+    say_where_letters_go(plan, settings, console)
     output.findings(plan.findings)
     if since is not None:
         output.findings(since.findings)
@@ -64,14 +68,25 @@ def show_numbers(plan: Plan, console: Console) -> None:
     console.print(table)
 
 
-def say_where_letters_go(settings: Settings, console: Console) -> None:
-    """The relays; without one, that nobody is mailed, not to be overlooked."""
+def posts_by_kind(plan: Plan) -> dict[str, int]:
+    """How many of the letters are posts to each chat service."""
+    return dict(Counter(endpoint.kind.value for endpoint in plan.staging.endpoints()))
+
+
+def say_where_letters_go(plan: Plan, settings: Settings, console: Console) -> None:
+    """The relays; without one, that nobody is mailed or posted to, not to be overlooked."""
+    if plan.posts and settings.chat_origin is not None:
+        text = _("A REHEARSAL: posts go to {origin}, and not to the services")
+        console.print(text.format(origin=settings.chat_origin), style="black on yellow", soft_wrap=True)
     for relay in settings.relays:
         console.print(_("Relay: {relay}").format(relay=relay.title))
     if settings.relays:
         return
     text = _("NOBODY WILL BE MAILED: no relay is set. The letters stay in {outbox}").format(outbox=settings.outbox)
     console.print(text, style="black on yellow", soft_wrap=True)
+    if plan.posts and settings.chat_stays_home:
+        text = _("NOBODY WILL BE POSTED TO: no relay is set. The posts stay in {outbox}")
+        console.print(text.format(outbox=settings.outbox / "chat"), style="black on yellow", soft_wrap=True)
 
 
 def letters(count: int) -> str:
@@ -93,6 +108,7 @@ def document(plan: Plan, since: Since | None, settings: Settings) -> dict[str, A
         "relays": [str(relay) for relay in settings.relays],
         "outbox": None if settings.relays else str(settings.outbox),
         "letters": plan.total,
+        "posts": posts_by_kind(plan),
         "groups": [group_json(group) | {"subject": plan.subject(group.name)} for group in plan.groups],
         "since": changes.since_document(since) if since else None,
         "findings": [output.finding_json(finding) for finding in found],

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 
-from distributor.delivery.channels import smtp
-from distributor.delivery.model.channel import Parcel, Phase, Reply, SessionError
+from distributor.delivery.model import chat_replies
+from distributor.delivery.model.channel import Channel, Parcel, Phase, Reply, SessionError
 from distributor.delivery.model.records import DeliveryRecord
 from distributor.delivery.model.replies import Outcome, classify, provider_of
 from distributor.delivery.model.states import State
+from distributor.endpoints import MAIL, Kind, channel_of
 from distributor.i18n import _
 from distributor.report.reasons import explain
 
 
-async def hand_over(channel: smtp.SmtpChannel, parcels: Sequence[Parcel]) -> dict[int, Reply]:
+async def hand_over(channel: Channel, parcels: Sequence[Parcel]) -> dict[int, Reply]:
     """One session for all; whatever it did not get to has the reply that ended it."""
     hand = _Hand(list(parcels))
     ended = Reply(Phase.CONNECT, None, None, _("the session ended before this letter's turn"))
@@ -47,10 +48,14 @@ class _Hand:
 
 def told(reply: Reply, address: str) -> tuple[bool, str]:
     """Whether the relay took the letter to *address*, and what it said; where it did not, first why, in words."""
-    verdict = classify(reply, provider_of(reply.relay, address.rpartition("@")[2], reply.text))
+    channel = channel_of(address)
+    if channel == MAIL:
+        verdict = classify(reply, provider_of(reply.relay, address.rpartition("@")[2], reply.text))
+    else:
+        verdict = chat_replies.classify(reply, Kind(channel))
     sent = verdict.outcome is Outcome.SENT and reply.code is not None
     record = DeliveryRecord(
-        id=0, group="", supplement=0, channel="mail", address=address, attempts=1, serves=(),
+        id=0, group="", supplement=0, channel=channel, address=address, attempts=1, serves=(),
         state=State.SENT if sent else State.FAILED, phase=reply.phase, code=reply.code, enhanced=reply.enhanced,
         reply=reply.text, reason=verdict.reason, relay=reply.relay,
     )  # fmt: skip

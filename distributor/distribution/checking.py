@@ -13,6 +13,7 @@ from distributor.delivery.ledger.database import Database
 from distributor.delivery.ledger.past import Refusal
 from distributor.delivery.model.records import IssueRecord
 from distributor.delivery.model.replies import blames_address
+from distributor.distribution import chat
 from distributor.distribution.site import Site, existing_ledger
 from distributor.errors import InputError
 from distributor.recipients import loader, suspicions
@@ -55,7 +56,8 @@ def check_list(
     with existing_ledger(settings) as database:
         past = _past(database, settings, surveyed.disabled, bulletins, days) if database else Past()
     domains = ask_domains(surveyed.domains) if ask_domains else {}
-    return suspicions.examine(roster, surveyed, past, domains, most=most), past
+    secretless = chat.without_secret(settings, surveyed.endpoints)
+    return suspicions.examine(roster, surveyed, past, domains, also=secretless, most=most), past
 
 
 def proposals(site: Site, roster: Roster, bulletins: int = BULLETINS) -> list[Proposal]:

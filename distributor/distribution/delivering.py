@@ -23,7 +23,7 @@ from distributor.delivery.model.records import IssueRecord, IssueState
 from distributor.delivery.model.states import State
 from distributor.distribution import flows
 from distributor.distribution.site import Site, worker
-from distributor.distribution.ways import mail_channels
+from distributor.distribution.ways import all_channels, mail_channels
 from distributor.errors import LedgerError
 from distributor.settings import Settings
 
@@ -75,7 +75,7 @@ def deliver(site: Site, issue: IssueRecord, watch: Callable[[Progress], None]) -
 
     Ctrl-C and SIGTERM stop in order: what is in flight is finished, the rest stays queued.
     """
-    with mail_channels(site.settings) as (channels, _outbox):
+    with all_channels(site) as channels:
         return asyncio.run(_deliver(site, issue, channels, watch))
 
 
@@ -173,7 +173,7 @@ def deliver_due(
 
     *on_start* is given a function that stops it in order, from any thread.
     """
-    with mail_channels(site.settings) as (channels, _outbox):
+    with all_channels(site) as channels:
         asyncio.run(_deliver_due(site, channels, idle, on_start))
 
 
@@ -214,7 +214,7 @@ def _stop_from_outside(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> 
 
 def work(site: Site, on_sweep: Callable[[Swept], None]) -> None:
     """A worker without a broker: deliver what is due and sweep, until SIGTERM or Ctrl-C."""
-    with mail_channels(site.settings) as (channels, _outbox):
+    with all_channels(site) as channels:
         asyncio.run(_work(site, channels, on_sweep))
 
 

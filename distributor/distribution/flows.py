@@ -74,7 +74,7 @@ def outlook(waiting: Iterable[Wait], sender_domain: str, rules: Rules, barred: I
     times: list[dt.datetime] = []
     behind = held = uncarried = 0
     for wait in waiting:
-        ways = [way for way in rules.ways if way.carries(wait.group, sender_domain)]
+        ways = rules.ways_for(wait.group, sender_domain, wait.destination)
         found = list(_in_the_way(wait.destination, ways, rules, shut))
         for each in found:
             letters[each.key] += wait.letters
@@ -178,7 +178,7 @@ def count_due(site: Site, at_most: int) -> int:
     shut = _shut(barred(site))
 
     def can_go(queue: Queue) -> bool:
-        ways = [way for way in site.rules.ways if way.carries(queue.group_name, queue.sender_domain)]
+        ways = site.rules.ways_for(queue.group_name, queue.sender_domain, queue.lane)
         return bool(ways) and not any(True for _each in _in_the_way(queue.lane, ways, site.rules, shut))
 
     return queues.count_due(site.ledger, at_most, can_go)

@@ -3,7 +3,7 @@
 import datetime as dt
 import mimetypes
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from distributor.bulletin.model import Bulletin
@@ -16,6 +16,7 @@ from distributor.delivery.model.records import IssueRecord, IssueState
 from distributor.distribution.frozen import freeze, sha256
 from distributor.distribution.planning import Plan, merge_fields
 from distributor.distribution.site import Site
+from distributor.endpoints import Kind
 from distributor.errors import Finding, InputError, Place, RefusedError, Severity
 from distributor.i18n import _, ngettext
 from distributor.recipients.model import Group, GroupName
@@ -44,7 +45,8 @@ def open_issue(
 
     def letters(opened_at: int) -> list[NewLetter]:
         headers = headers_for(site, site.settings.sender, bulletin, moment(opened_at))
-        return [_new_letter(plan, name, headers, attachments) for name in plan.letters]
+        made = [_new_letter(plan, name, headers, attachments) for name in plan.letters]
+        return made + new_posts(plan.posts)
 
     try:
         return ledger.open_issue(site.ledger, issue, letters, plan.staging)
@@ -105,6 +107,15 @@ def _new_letter(plan: Plan, name: GroupName, headers: Headers, attachments: Sequ
     if letter.per_recipient:
         return NewLetter(name, plan.subject(name), b"", _own_letter(plan, group, headers, attachments))
     return NewLetter(name, plan.subject(name), compile_letter(letter, headers, attachments).to_bytes())
+
+
+def new_posts(posts: Mapping[GroupName, Mapping[Kind, bytes]]) -> list[NewLetter]:
+    """*posts* of each group by service, to be frozen."""
+    return [
+        NewLetter(name, "", post, channel=kind.value)
+        for name, by_kind in posts.items()
+        for kind, post in by_kind.items()
+    ]
 
 
 def _own_letter(

@@ -1,5 +1,6 @@
 """From one file to what would be sent: read, resolve, render, stage. Nothing is opened and nothing leaves."""
 
+import json
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,10 +11,15 @@ from typing import Self, TypeVar
 from distributor.bulletin import reader
 from distributor.bulletin.model import Bulletin
 from distributor.delivery.ledger.staging import Recipient, StagedGroup, Staging
+from distributor.distribution import chat
+from distributor.endpoints import Kind
 from distributor.errors import Finding, InputError, Place, Severity
 from distributor.i18n import _, ngettext
 from distributor.recipients import loader, resolve
-from distributor.recipients.model import GroupName, Resolution, Roster
+from distributor.recipients.model import Group, GroupName, Resolution, Roster
+from distributor.render.chat import FOLDER as CHAT_FOLDER
+from distributor.render.chat import chat_payloads
+from distributor.render.chat_payloads import text_of
 from distributor.render.letter import render_letter
 from distributor.render.model import FinishedLetter, Letter, MergeFields
 from distributor.settings import DEFAULT_SENDER, Settings
@@ -35,6 +41,7 @@ class Plan:
     resolution: Resolution
     templates: Mapping[str, str]
     letters: Mapping[GroupName, Letter]
+    posts: Mapping[GroupName, Mapping[Kind, bytes]]
     staging: Staging
     groups: tuple[StagedGroup, ...]
     findings: tuple[Finding, ...]
@@ -61,8 +68,8 @@ class Plan:
         return self.letter(group, first).filled(first).subject if first else ""
 
     def first(self, group: str) -> MergeFields | None:
-        """The values of the group's first recipient, whose letter stands for all in previews and tests."""
-        recipient = next(self.staging.recipients(group), None)
+        """The values of the group's first recipient by mail, whose letter stands for all in previews and tests."""
+        recipient = next(self.staging.recipients(group, mail_only=True), None)
         return merge_fields(recipient) if recipient else None
 
     def letter(self, group: str, fields: MergeFields) -> Letter:
@@ -110,15 +117,15 @@ def _insist_on_file(file: Path) -> None:
 
 
 def read_templates(folder: Path) -> dict[str, str]:
-    """Every template of the site by name (``members.html.j2``).
+    """Every template of the site by name (``members.html.j2``, ``chat/members.md.j2``).
 
     Raises:
         InputError: the folder or a template cannot be read as UTF-8.
     """
     sources, findings = {}, []
-    for path in sorted(folder.glob(f"*{TEMPLATE_SUFFIX}")):
+    for path in sorted([*folder.glob(f"*{TEMPLATE_SUFFIX}"), *folder.glob(f"{CHAT_FOLDER}*{TEMPLATE_SUFFIX}")]):
         try:
-            sources[path.name] = path.read_text(encoding="utf-8")
+            sources[path.relative_to(folder).as_posix()] = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             message = _("the template cannot be read: {error}").format(error=error)
             findings.append(Finding(Severity.ERROR, "unreadable-template", message, Place(str(path))))
@@ -154,12 +161,21 @@ def plan(settings: Settings, file: Path, *, only: Iterable[GroupName] = (), allo
     staging = Staging.of(resolution)
     found = [*bulletin.findings, *roster.findings, *resolution.findings, *_empty(staging)]
     found += [*_shared(staging), *_elsewhere(staging)]
-    found += [*unsendable(settings, staging), *_nobody(bulletin, staging)]
+    found += [
+        *unsendable(settings, staging),
+        *chat.questions(settings, staging.endpoints()),
+        *_nobody(bulletin, staging),
+    ]
     if any(finding.severity is Severity.ERROR for finding in found):
         staging.close()
         raise InputError(found)
+    try:
+        posts = render_posts(bulletin, roster.groups, templates, kinds_in(staging))
+    except InputError as error:
+        staging.close()
+        raise InputError([*found, *error.findings]) from None
     numbers = tuple(staging.groups())
-    return Plan(bulletin, content, roster, resolution, templates, letters, staging, numbers, tuple(found))
+    return Plan(bulletin, content, roster, resolution, templates, letters, posts, staging, numbers, tuple(found))
 
 
 def resolve_routing(
@@ -188,8 +204,34 @@ def render_letters(
     return letters
 
 
+def kinds_in(staging: Staging) -> dict[GroupName, list[Kind]]:
+    """The chat services of which each group has an endpoint; without the groups that have none."""
+    found = {name: list(dict.fromkeys(each.kind for each in staging.endpoints(name))) for name in GroupName}
+    return {name: kinds for name, kinds in found.items() if kinds}
+
+
+def render_posts(
+    bulletin: Bulletin,
+    groups: Mapping[GroupName, Group],
+    templates: Mapping[str, str],
+    kinds: Mapping[GroupName, Iterable[Kind]],
+) -> dict[GroupName, dict[Kind, bytes]]:
+    """What each group's endpoints are posted; the faults of all groups are reported together."""
+    findings: list[Finding] = []
+    posts = {}
+    for name, chosen in kinds.items():
+        made = _collect(findings, partial(chat_payloads, bulletin, groups[name], templates, chosen))
+        if made is not None:
+            posts[name] = made
+    if findings:
+        raise InputError(dict.fromkeys(findings))
+    return posts
+
+
 def preview(checked: Plan, out: Path) -> list[Path]:
     """Write each group's letter, as its first recipient gets it, as HTML and text into *out*; returns the files.
+
+    And what its chat endpoints are posted, as the JSON of each service in use and as its text.
 
     Raises:
         InputError: the folder cannot be written to.
@@ -213,6 +255,9 @@ def _pages(checked: Plan, group: str, out: Path) -> Iterator[tuple[Path, str]]:
         letter: FinishedLetter = checked.letter(group, first).filled(first)
         yield out / f"{group}.html", letter.html
         yield out / f"{group}.txt", f"{letter.subject}\n\n{letter.text}"
+    for kind, post in checked.posts.get(GroupName(group), {}).items():
+        yield out / f"{group}.{kind}.json", f"{json.dumps(json.loads(post), ensure_ascii=False, indent=2)}\n"
+        yield out / f"{group}.{kind}.md", f"{text_of(kind, post)}\n"
 
 
 def _collect(findings: list[Finding], step: Callable[[], T]) -> T | None:

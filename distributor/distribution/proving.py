@@ -9,22 +9,26 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from distributor.bulletin import reader
 from distributor.delivery.channels import smtp
 from distributor.delivery.ledger import migrate
 from distributor.delivery.ledger.database import Database
 from distributor.delivery.model.channel import Parcel, Phase, Reply, SessionError
+from distributor.delivery.model.chat_secrets import WEBHOOKS
 from distributor.delivery.model.flow import Way
+from distributor.distribution import chat
 from distributor.distribution.by_hand import hand_over, told
 from distributor.distribution.opening import headers_for, read_attachments
-from distributor.distribution.planning import Plan, read_templates, render_letters
+from distributor.distribution.planning import Plan, read_templates, render_letters, render_posts
 from distributor.distribution.site import Site
-from distributor.distribution.ways import READ_TIMEOUT, helo, mail_channels
+from distributor.distribution.ways import READ_TIMEOUT, chat_channel, helo, mail_channels
+from distributor.endpoints import MAIL, Endpoint, Kind, channel_of
 from distributor.errors import DistributorError, Finding, InputError, Severity
 from distributor.i18n import _, ngettext
-from distributor.recipients import loader
-from distributor.recipients.addresses import why_not_address
+from distributor.recipients import listing, loader
+from distributor.recipients.addresses import why_not_mailbox
 from distributor.recipients.model import GroupName
 from distributor.relays.model import LONE, Relay
 from distributor.relays.reader import domain_of
@@ -64,10 +68,14 @@ class Test:
 def send_to_self(site: Site, plan: Plan, address: str, attach: Sequence[Path] = ()) -> list[Test]:
     """Send each group's letter, as its first recipient would get it, to *address* alone; opens no issue.
 
+    To a chat endpoint goes what each group's endpoints are posted.
+
     Raises:
-        InputError: *address* is none, or an attachment cannot be read.
+        InputError: *address* is none, or an attachment cannot be read; or the template of a post has faults.
     """
-    if why := why_not_address(address):
+    if channel_of(address) != MAIL:
+        return _post_to_self(site, plan, Endpoint.parse(address))
+    if why := why_not_mailbox(address):
         said = _("{email} is not an e-mail address: {why}").format(email=address, why=why)
         raise InputError([Finding(Severity.ERROR, "bad-address", said)])
     headers = headers_for(site, site.settings.sender, plan.bulletin, dt.datetime.now(dt.UTC))
@@ -76,6 +84,23 @@ def send_to_self(site: Site, plan: Plan, address: str, attach: Sequence[Path] = 
         replies = asyncio.run(_by_their_relays(channels, letters, domain_of(headers.sender)))
     return [
         Test(group, subject, *told(replies[parcel.delivery_id], address), outbox) for group, subject, parcel in letters
+    ]
+
+
+def _post_to_self(site: Site, plan: Plan, endpoint: Endpoint) -> list[Test]:
+    marked = dataclasses.replace(plan.bulletin, masthead=f"{TEST_MARK}{plan.bulletin.masthead or ''}")
+    names = [GroupName(group.name) for group in plan.groups]
+    posts = render_posts(marked, plan.roster.groups, plan.templates, {name: [endpoint.kind] for name in names})
+    # No delivery of the ledger has such a number.
+    parcels = {
+        name: Parcel(-place, 1, site.settings.sender, str(endpoint), posts[name][endpoint.kind])
+        for place, name in enumerate(names, 1)
+    }
+    replies = asyncio.run(hand_over(chat_channel(site.settings, endpoint.kind), list(parcels.values())))
+    outbox = site.settings.outbox / "chat" if site.settings.chat_stays_home else None
+    return [
+        Test(name, TEST_MARK, *told(replies[parcel.delivery_id], parcel.address), outbox)
+        for name, parcel in parcels.items()
     ]
 
 
@@ -140,6 +165,7 @@ def doctor(settings: Settings) -> Iterator[Check]:
         (_("sender"), _check_sender),
         (_("relay"), _check_relay),
         (_("limits"), _check_limits),
+        (_("chat"), _check_chat),
         (_("broker"), _check_broker),
     ]
     for part, look in parts:
@@ -236,6 +262,31 @@ def _carries(way: Way) -> str:
     """``only 报 送``: what goes by this relay, where that is not everything."""
     only = [group for group in GroupName if group in way.groups]
     return _("only {what}").format(what=" ".join([*only, *sorted(way.senders)])) if only or way.senders else ""
+
+
+def _check_chat(settings: Settings) -> Iterator[Check]:
+    """Nothing of a site without chat; nor of a list that cannot be read, which is told already."""
+    try:
+        endpoints = list(dict.fromkeys(listing.endpoints(loader.load(settings.recipients))))
+    except InputError:
+        return
+    for finding in chat.without_secret(settings, endpoints):
+        yield Check("", Health.WARNING, finding.message, finding.remedy)
+    if endpoints and settings.chat_stays_home:
+        message = _("no relay is set: posts stay in {outbox}").format(outbox=settings.outbox / "chat")
+        yield Check("", Health.WARNING, message)
+        return
+    for kind in dict.fromkeys(endpoint.kind for endpoint in endpoints):
+        if kind is not Kind.APPRISE:
+            yield _reached(settings, kind)
+
+
+def _reached(settings: Settings, kind: Kind) -> Check:
+    host = urlsplit(settings.chat_origin).netloc if settings.chat_origin else WEBHOOKS[kind].host
+    if reason := chat.unreachable(settings, kind):
+        message = _("{kind}: {host} cannot be reached: {why}").format(kind=kind, host=host, why=reason)
+        return Check("", Health.ERROR, message, _("see that a firewall lets you through to it, and look at the clock"))
+    return Check("", Health.OK, _("{kind}: {host} can be reached; nothing was posted").format(kind=kind, host=host))
 
 
 def _check_limits(settings: Settings) -> Iterator[Check]:

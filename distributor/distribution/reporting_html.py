@@ -28,7 +28,7 @@ from distributor.distribution.site import Site
 from distributor.distribution.ways import mail_channels
 from distributor.errors import Finding, InputError, Severity
 from distributor.i18n import _, language_tag
-from distributor.recipients.addresses import why_not_address
+from distributor.recipients.addresses import why_not_mailbox
 from distributor.recipients.model import GroupName
 from distributor.relays.model import LONE
 from distributor.relays.reader import domain_of
@@ -114,7 +114,7 @@ def mail_report(site: Site, issue: IssueRecord, address: str) -> MailedReport:
     Raises:
         InputError: *address* is none.
     """
-    if why := why_not_address(address):
+    if why := why_not_mailbox(address):
         said = _("{email} is not an e-mail address: {why}").format(email=address, why=why)
         raise InputError([Finding(Severity.ERROR, "bad-address", said)])
     letter = _letter(site, issue, address)

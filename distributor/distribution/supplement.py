@@ -1,7 +1,7 @@
 """Those whom an issue has missed, and the same letter for them (补发)."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -16,8 +16,8 @@ from distributor.delivery.model.records import IssueRecord
 from distributor.distribution import lists
 from distributor.distribution.frozen import thaw
 from distributor.distribution.issues import refuse_closed
-from distributor.distribution.opening import headers_for
-from distributor.distribution.planning import merge_fields, resolve_routing, unsendable
+from distributor.distribution.opening import headers_for, new_posts
+from distributor.distribution.planning import kinds_in, merge_fields, render_posts, resolve_routing, unsendable
 from distributor.distribution.site import Site
 from distributor.errors import InputError
 from distributor.recipients import loader
@@ -31,7 +31,7 @@ class Missing:
     """Whom an issue has missed (补发): staged, with the issue's own letters, and not queued yet."""
 
     issue: IssueRecord
-    letters: Mapping[str, NewLetter]
+    letters: tuple[NewLetter, ...]
     staging: Staging
 
     @property
@@ -59,17 +59,29 @@ def missing(site: Site, issue: IssueRecord) -> Iterator[Missing]:
     roster = loader.load(site.settings.recipients)
     lists.notice(site, roster)
     resolution = resolve_routing(bulletin, roster, only=groups, allow_unresolved=bool(issue.unresolved))
-    letters = {name: _supplementary(site, issue, bulletin, letter, source) for name, letter in frozen.items()}
+    letters = [_supplementary(site, issue, bulletin, letter, source) for letter in frozen.values()]
     with Staging.of(resolution) as staging:
         staging.discard(queries.address_keys(site.ledger, issue.id))
         if faults := list(unsendable(site.settings, staging)):
             raise InputError(faults)
-        yield Missing(issue, letters, staging)
+        yield Missing(issue, (*letters, *_posts(bulletin, source, staging)), staging)
 
 
 def resend(site: Site, found: Missing) -> int:
     """Queue *found* as a supplement of its issue: the issue's own letters, with its date; returns how many."""
     return ledger.add_supplement(site.ledger, found.issue.id, found.letters, found.staging, site.actor)
+
+
+def _posts(bulletin: Bulletin, source: queries.FrozenSource, staging: Staging) -> list[NewLetter]:
+    """The posts to the endpoints that are staged: made anew, as the issue may have had none to such a service.
+
+    What they are made of is frozen, so that they say what the others said.
+    """
+    kinds = kinds_in(staging)
+    if not kinds:
+        return []
+    templates, groups = thaw(source.sources)
+    return new_posts(render_posts(bulletin, groups, templates, kinds))
 
 
 def _supplementary(

@@ -1,4 +1,4 @@
-"""E-mail addresses (RFC 5321, 5322, 6531): which ones are valid, and which two are one mailbox."""
+"""Addresses: e-mail (RFC 5321, 5322, 6531) and chat endpoints (wecom:office): which are valid, which two are one."""
 
 import re
 import unicodedata
@@ -6,6 +6,7 @@ from contextlib import suppress
 from functools import cache, lru_cache
 from types import ModuleType
 
+from distributor.endpoints import MAIL, Kind, channel_of
 from distributor.i18n import _
 
 MAX_LENGTH = 254  # octets, RFC 5321 4.5.3.1.3 less the angle brackets
@@ -21,10 +22,37 @@ _PLAIN = re.compile(
     re.ASCII,
 )
 
+_KINDS = frozenset(Kind)
 _ADDRESS_LIKE = re.compile(r"[^\s@,;、，；/<>]+@[^\s@,;、，；/<>]+")
 
 
-def why_not_address(email: str) -> str | None:
+def is_like_address(word: str) -> bool:
+    """Whether *word* is meant for an address, right or wrong, and not for the name of a unit."""
+    return "@" in word or (word.partition(":")[0].strip().lower() in _KINDS and ":" in word)
+
+
+def why_not_address(address: str) -> str | None:
+    """Why *address* is neither one that mail can be sent to nor a chat endpoint, in a sentence; None if it is one."""
+    if _PLAIN.fullmatch(address) or channel_of(address) != MAIL:
+        return None
+    return why_not_endpoint(address) if "@" not in address and is_like_address(address) else why_not_mailbox(address)
+
+
+def not_an_address(address: str, why: str) -> str:
+    """*why*, the answer of why_not_address(), in a sentence that names *address*."""
+    if "@" not in address and is_like_address(address):
+        return _("{address} is no chat endpoint: {why}").format(address=address, why=why)
+    return _("{email} is not an e-mail address: {why}").format(email=address, why=why)
+
+
+def why_not_endpoint(address: str) -> str | None:
+    """Why *address* is no chat endpoint, in a sentence; None if it is one."""
+    if channel_of(address) != MAIL:
+        return None
+    return _("its name has other signs than a-z, 0-9 and single hyphens")
+
+
+def why_not_mailbox(email: str) -> str | None:
     """Why *email* is no address that mail can be sent to, in a sentence; None if it is one."""
     if _PLAIN.fullmatch(email):
         return None
@@ -36,7 +64,7 @@ def _wide(email: str) -> str | None:
     narrow = unicodedata.normalize("NFKC", email).replace("。", ".")
     if narrow == unicodedata.normalize("NFC", email):
         return None
-    return why_not_address(narrow) or _("it has full-width characters; write {address}").format(address=narrow)
+    return why_not_mailbox(narrow) or _("it has full-width characters; write {address}").format(address=narrow)
 
 
 def _usual_slip(email: str) -> str | None:
@@ -101,7 +129,7 @@ def _in_words(said: str) -> str:
 
 
 def address_key(email: str) -> str:
-    """The normalised form of a valid address: two addresses with the same key get one letter.
+    """The normalised form of a valid address: two addresses with the same key get one letter. An endpoint is its own.
 
     The domain in lower case and IDNA's ASCII form (RFC 5890), as DNS compares it. The local part too without regard
     to case: RFC 5321 2.4 leaves that to the receiving host, but in practice no host has two mailboxes that differ in

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from distributor.endpoints import MAIL, Kind, channel_of
 from distributor.errors import Finding, InputError, Place, Severity
 from distributor.i18n import _
-from distributor.recipients.addresses import address_key, why_not_address
+from distributor.recipients.addresses import address_key, is_like_address, not_an_address, why_not_address
 from distributor.recipients.csv_text import Cells, RowChanges
 from distributor.recipients.faults import is_reason, nearest, why_not_text
 from distributor.recipients.loader import Loaded
@@ -25,6 +26,26 @@ CONTACT = ("name", "email", "role", "phone", "disabled", "note")
 """What a contact says of itself, in the order in which it is written."""
 
 _NEEDED = ("name", "email")
+
+
+def as_known(contact: Mapping[str, Any]) -> dict[str, Any]:
+    """A contact of recipients.yaml, its address under ``email`` whatever it is: of ``wecom: office`` wecom:office."""
+    return {
+        "email" if key in _KINDS else key: f"{key}:{value}" if key in _KINDS else value
+        for key, value in contact.items()
+    }  # fmt: skip
+
+
+def as_written(contact: Mapping[str, Any]) -> dict[str, Any]:
+    """A contact as recipients.yaml has it: what as_known() was made of."""
+    kind = channel_of(contact["email"])
+    if kind == MAIL:
+        return dict(contact)
+    name = contact["email"].partition(":")[2]
+    return {kind if key == "email" else key: name if key == "email" else value for key, value in contact.items()}
+
+
+_KINDS = frozenset(Kind)
 
 
 @dataclass(slots=True, eq=False)
@@ -60,6 +81,8 @@ class Draft:
     def __init__(self, loaded: Loaded) -> None:
         self.roster: Roster = loaded.roster
         self.data: Any = value_of(loaded.tree)
+        for unit in self.units.values():
+            unit["contacts"][:] = map(as_known, unit["contacts"])
         self.rows: dict[str, RowChanges] = defaultdict(RowChanges)
         self.new_files: dict[str, list[Cells]] = {}
         self.loaded = loaded
@@ -111,10 +134,20 @@ class Draft:
             InputError: it is written in a way that only a person can change.
         """
         try:
-            return rewrite(self.old_text, self.loaded.tree, self.data)
+            return rewrite(self.old_text, self.loaded.tree, self.written)
         except UnkeptError as error:
             message = _("what stands here cannot be changed by a command")
             raise refusal("unkept", message, _("change it by hand"), Place(self.file, error.line)) from None
+
+    @property
+    def written(self) -> Any:
+        """*data* as it stands in the file."""
+        if "units" not in self.data:
+            return self.data
+        units = {
+            name: unit | {"contacts": list(map(as_written, unit["contacts"]))} for name, unit in self.units.items()
+        }
+        return self.data | {"units": units}
 
     # Contacts
 
@@ -277,8 +310,7 @@ def _faults(fields: Mapping[str, str]) -> Iterator[Finding]:
             message = _("{field}: {why}").format(field=name, why=why)
             yield Finding(Severity.ERROR, "bad-text", message)
         elif name == "email" and (why := why_not_address(value)):
-            message = _("{email} is not an e-mail address: {why}").format(email=value, why=why)
-            yield Finding(Severity.ERROR, "bad-address", message)
+            yield Finding(Severity.ERROR, "bad-address", not_an_address(value, why))
         elif name == "disabled" and not is_reason(value):
             message = _("{value} is no reason").format(value=value)
             yield Finding(Severity.ERROR, "no-reason", message, remedy=_("say why: --reason TEXT"))
@@ -286,5 +318,5 @@ def _faults(fields: Mapping[str, str]) -> Iterator[Finding]:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """A remedy that names the nearest of *known*; addresses all look somewhat alike."""
-    near = nearest(word, known, 0.8 if "@" in word else 0.5)
+    near = nearest(word, known, 0.8 if is_like_address(word) else 0.5)
     return _("did you mean {names}?").format(names=" / ".join(near)) if near else None

@@ -8,7 +8,7 @@ from distributor.errors import Place
 from distributor.i18n import _
 from distributor.recipients import listing
 from distributor.recipients.columns import COLUMNS
-from distributor.recipients.draft import CONTACT, did_you_mean, refusal
+from distributor.recipients.draft import CONTACT, as_written, did_you_mean, refusal
 from distributor.recipients.edits import GROUP
 from distributor.recipients.loader import load
 from distributor.recipients.model import Contact, Roster, Unit
@@ -88,7 +88,7 @@ def _units(roster: Roster, audience: str | None) -> dict[str, Any]:
         if unit.name not in units:
             head = {} if unit.salutation == unit.name else {"salutation": unit.salutation}
             units[unit.name] = head | {"contacts": []}
-        units[unit.name]["contacts"] += [_texts(contact, CONTACT) for contact in unit.contacts]
+        units[unit.name]["contacts"] += [as_written(_texts(contact, CONTACT)) for contact in unit.contacts]
     return units
 
 

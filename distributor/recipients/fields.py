@@ -3,10 +3,14 @@
 from collections.abc import Iterator
 from typing import TypeGuard
 
+from distributor.endpoints import Kind
 from distributor.i18n import _
-from distributor.recipients.addresses import why_not_address
+from distributor.recipients.addresses import not_an_address, why_not_endpoint, why_not_mailbox
 from distributor.recipients.faults import MAX_TEXT, Faults, is_reason, why_not_text
 from distributor.recipients.yaml_tree import Broken, Items, Node, Table, Text, quotes
+
+ADDRESSES = ("email", *Kind)
+"""The keys of a contact under which an address may stand."""
 
 
 class Fields:
@@ -67,9 +71,27 @@ class Fields:
         node = self.required(key) if required else self.node(key)
         if node is None or not (email := text_of(node, self.faults)):
             return None
-        if why := why_not_address(email):
+        if why := why_not_mailbox(email):
             bad_address(email, why, node.line, self.faults)
         return email
+
+    def destination(self) -> str | None:
+        """The address of a contact: what stands under ``email``, or an endpoint under its kind; it must be one."""
+        keys = [key for key in ADDRESSES if self.node(key) is not None]
+        if len(keys) > 1:
+            message = _("a contact has one address, and here are {keys}").format(keys=", ".join(keys))
+            self.faults.add("two-addresses", self.line, message, _("write one contact for each"))
+        key = keys[0] if keys else "email"
+        return self.address(key) if key == "email" else self._endpoint(key)
+
+    def _endpoint(self, key: str) -> str | None:
+        node = self.required(key)
+        if node is None or not (name := text_of(node, self.faults)):
+            return None
+        if why := why_not_endpoint(address := f"{key}:{name}"):
+            remedy = _("write the name that its secret has in .env: office-1 for DISTRIBUTOR_{kind}_OFFICE_1")
+            self.faults.add("bad-endpoint", node.line, not_an_address(address, why), remedy.format(kind=key.upper()))
+        return address
 
     def reason(self, key: str) -> str | None:
         """The reason under *key* why something is disabled, None without the key."""
@@ -144,8 +166,7 @@ def _other_than(expected: str, node: Node, faults: Faults) -> None:
 
 def bad_address(email: str, why: str, line: int, faults: Faults) -> None:
     """Note an address that mail cannot be sent to."""
-    message = _("{email} is not an e-mail address: {why}").format(email=email, why=why)
-    faults.add("bad-address", line, message, _("write one address, such as office@example.org"))
+    faults.add("bad-address", line, not_an_address(email, why), _("write one address, such as office@example.org"))
 
 
 def not_a_reason(value: str, line: int, faults: Faults) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from distributor.endpoints import MAIL, Endpoint, channel_of
 from distributor.recipients.draft import includes_of
 from distributor.recipients.model import Contact, Group, Roster, Unit
 
@@ -48,6 +49,14 @@ def contact_row(unit: Unit, contact: Contact) -> Row:
     named = ("unit", "name", "email", "role", "phone", "disabled", "note")
     row: Row = {name: getattr(contact, name) for name in named}
     return row | {"place": f"{unit.place.file}:{contact.line}"}
+
+
+def endpoints(roster: Roster) -> Iterator[Endpoint]:
+    """The chat endpoints of enabled contacts, as often as they stand there."""
+    for unit in units_of(roster):
+        for contact in unit.contacts:
+            if contact.disabled is None and channel_of(contact.email) != MAIL:
+                yield Endpoint.parse(contact.email)
 
 
 def unit_rows(roster: Roster, wanted: Wanted) -> Iterator[Row]:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from distributor.errors import Finding, InputError, Place, Severity
 from distributor.i18n import _
 from distributor.recipients.faults import Faults
-from distributor.recipients.fields import Fields, entries_of, items_of, text_of, texts_of
+from distributor.recipients.fields import ADDRESSES, Fields, entries_of, items_of, text_of, texts_of
 from distributor.recipients.include import open_include
 from distributor.recipients.model import Audience, Contact, Group, GroupName, Include, Roster, Unit
 from distributor.recipients.yaml_tree import MAX_BYTES, Items, Node, Text, parse
@@ -20,7 +20,7 @@ _GROUP = frozenset({"labels", "template", "subject", "greeting", "closing", "rep
 _TEXTS = ("template", "subject", "greeting", "closing")
 _AUDIENCE = frozenset({"only", "units", "include"})
 _UNIT = frozenset({"salutation", "contacts"})
-_CONTACT = frozenset({"name", "email", "role", "disabled", "phone", "note"})
+_CONTACT = frozenset({"name", "role", "disabled", "phone", "note", *ADDRESSES})
 _ORDER = {name: str(position) for position, name in enumerate(GroupName, 1)}
 
 
@@ -251,7 +251,7 @@ class _ListReader:
             yield Contact(
                 unit=unit,
                 name=fields.text("name"),
-                email=fields.address("email") or "",
+                email=fields.destination() or "",
                 role=fields.optional_text("role"),
                 disabled=fields.reason("disabled"),
                 phone=fields.optional_text("phone"),

@@ -39,7 +39,9 @@ class Group:
 
 
 class Contact(NamedTuple):
-    """One mailbox of a unit. *email* as written; *disabled* is the reason, None for an enabled contact.
+    """One mailbox of a unit, or one chat endpoint: then *email* is that, as ``wecom:office``; an address as written.
+
+    *disabled* is the reason, None for an enabled contact.
 
     *phone* and *note* are for the administrators alone: no letter shows them. *line* is where it begins in its unit's
     file.

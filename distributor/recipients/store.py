@@ -130,7 +130,7 @@ class Prepared:
                 raise _changed(file) from None
             message = _("with this change the list could not be used; nothing was changed")
             raise InputError([Finding(Severity.ERROR, "unusable", message), *error.findings]) from None
-        if not says(loaded.tree, draft.data):
+        if not says(loaded.tree, draft.written):
             if _sha256(file) != draft.sha256:
                 raise _changed(file)
             raise refusal("unkept", _("this change cannot be made by a command"), _("change it by hand"))

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from distributor.endpoints import Endpoint
 from distributor.recipients.addresses import address_key
 from distributor.recipients.faults import look
 from distributor.recipients.model import Audience, Include, Roster, Unit
@@ -60,6 +61,7 @@ class Survey:
     *domains* are those of enabled contacts, in IDNA's ASCII form, with how many contacts each has; of more than
     MOST_DOMAINS the others' contacts are *uncounted*. *disabled* are the first MOST_DISABLED disabled contacts as
     (address key, unit). *reached* are the audiences that reach an enabled contact.
+    *endpoints* are the chat endpoints of enabled contacts, in order.
     *shared* and *similar* are the hashes of the address keys that came more than once, and of the looks that several
     names of units have; *silent* those of the names of units without an enabled contact.
     """
@@ -70,6 +72,7 @@ class Survey:
     roles: bool = False
     domains: Counter[str] = field(default_factory=Counter)
     uncounted: int = 0
+    endpoints: dict[Endpoint, None] = field(default_factory=dict)
     disabled: list[tuple[str, str]] = field(default_factory=list)
     reached: set[str] = field(default_factory=set)
     shared: frozenset[int] = frozenset()
@@ -117,7 +120,11 @@ def _count(unit: Unit, found: Survey, keys: Repeats) -> bool:
                 found.disabled.append((key, of_unit))
             continue
         any_enabled = True
-        domain = key[key.rindex("@") + 1 :]
+        at = key.rfind("@")
+        if at < 0:
+            found.endpoints[Endpoint.parse(key)] = None
+            continue
+        domain = key[at + 1 :]
         if domain in domains:
             domains[domain] += 1
         elif len(domains) < MOST_DOMAINS:

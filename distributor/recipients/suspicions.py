@@ -61,17 +61,19 @@ def examine(
     past: Past,
     domains: Mapping[str, Mail] = _NO_DOMAINS,
     *,
+    also: Iterable[Finding] = (),
     most: int | None = SHOWN,
 ) -> Examination:
     """Look at everybody on the list again, by what the survey found and what *past* issues and the DNS tell.
 
-    *domains* are those that do not simply take mail. *most*: how many findings of each code are kept, None for all.
+    *domains* are those that do not simply take mail. *also* is what else there is to say. *most*: how many
+    findings of each code are kept, None for all.
 
     Raises:
         InputError: an included file has changed.
     """
     gathered = Gathered(roster.file, most)
-    for finding in roster.findings:
+    for finding in (*roster.findings, *also):
         gathered.take(finding)
     _audiences(roster, surveyed, past, gathered)
     examiner = _Examiner(surveyed, past, domains, gathered)

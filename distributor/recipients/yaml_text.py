@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from distributor.recipients.alignment import paired
+from distributor.recipients.fields import ADDRESSES
 from distributor.recipients.yaml_style import Style, Value, block, entry, inline, item, scalar, style_of
 from distributor.recipients.yaml_tree import Items, Node, Table, Text
 
@@ -365,7 +366,7 @@ class _Brackets:
 def _identity(each: Node | Value) -> str:
     """What an item of a list is known by: its text, or its address."""
     if isinstance(each, dict):
-        return str(each.get("email", ""))
+        return next((str(each[key]) for key in ADDRESSES if key in each), "")
     if isinstance(each, Table):
-        return getattr(each.entries.get("email", (None, None))[1], "value", "")
+        return next((getattr(each.entries[key][1], "value", "") for key in ADDRESSES if key in each.entries), "")
     return str(getattr(each, "value", each))

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from distributor.delivery.model.flow import Destination, Limits, Way
+from distributor.endpoints import MAIL, Kind, channel_of
 from distributor.errors import Finding, Place, Severity
 from distributor.i18n import _
 from distributor.recipients.addresses import address_key, why_not_address
@@ -110,6 +111,9 @@ class _Reader:
                 message = _("{name} stands here a second time (first in line {line})")
                 message = message.format(name=name, line=self.names[name])
                 self.faults.add("duplicate-name", key.line, message, _("rename one of them"))
+            if name in frozenset(Kind) or channel_of(name) != MAIL:
+                message = _("{name} is what a chat service or one of its endpoints is called").format(name=name)
+                self.faults.add("reserved-name", key.line, message, _("rename it"))
             self.names.setdefault(name, key.line)
             yield name, key.line, Fields(value, known, self.faults)
 

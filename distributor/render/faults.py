@@ -8,6 +8,7 @@ from jinja2.exceptions import SecurityError, TemplateNotFound, TemplateSyntaxErr
 from distributor.errors import Finding, Place, Severity
 from distributor.i18n import _
 from distributor.recipients.faults import nearest
+from distributor.render.fields import NotForAllError
 
 
 def template_fault(error: Exception, templates: Iterable[str], otherwise: Place, part: str = "") -> Finding:
@@ -34,6 +35,9 @@ def _explained(error: Exception, templates: Iterable[str]) -> tuple[str, str, st
     if isinstance(error, TemplateSyntaxError):
         message = _("the template cannot be understood: {why}").format(why=error.message)
         return "template-syntax", message, compare
+    if isinstance(error, NotForAllError):
+        message = _("a message to a chat group is one for all who read it: {why}").format(why=error.message)
+        return "chat-field", message, _("take it out here; letters may have it")
     if isinstance(error, UndefinedError):
         message = _("the template uses a name that does not exist: {why}").format(why=error.message)
         return "template-undefined", message, _("correct the name; templates/base.html.j2 lists them at its head")

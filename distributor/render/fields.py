@@ -13,9 +13,15 @@ from hashlib import sha256
 from itertools import count
 from typing import NoReturn
 
+from jinja2.exceptions import UndefinedError
+
 from distributor.render.model import Merged, MergeFields
 
 NAMES = tuple(field.name for field in fields(MergeFields))
+
+
+class NotForAllError(UndefinedError):
+    """A message that is one for a whole group names what differs from recipient to recipient."""
 
 
 class LooksAtRecipientError(BaseException):

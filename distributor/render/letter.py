@@ -17,6 +17,7 @@ from distributor.render.fields import NAMES, LooksAtRecipientError, Seen, Tokens
 from distributor.render.inlining import inlined
 from distributor.render.model import Letter, Merged, MergeFields
 from distributor.render.outside import outside_of
+from distributor.render.text import UNPRINTABLE, tidy
 
 # Bytes of HTML; above about 102 KB, Gmail cuts a letter off.
 MAX_HTML = 100_000
@@ -29,9 +30,6 @@ SPECIMEN = MergeFields(
     contact="收文员", unit="某某单位", salutation="某某单位办公室", role="收文", email="office@unit.example"
 )
 
-# Controls, bidirectional overrides, noncharacters and halves of characters: nothing a letter needs, and an XML tree
-# takes them badly.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 _LINE_BREAKS = re.compile("[\t\n\u2028\u2029]+")
 
 
@@ -97,7 +95,7 @@ class _Press:
             "closing": self._paragraphs("closing", self.group.closing),
         }
         html = self._inlined(self._written(self.html, self.group.template))
-        text = _tidy(self._written(self.text, self._text_template()))
+        text = tidy(self._written(self.text, self._text_template()))
         if self.faults:
             raise InputError(dict.fromkeys(self.faults))
         return Letter(
@@ -135,7 +133,7 @@ class _Press:
     def _attempt(self, template: Callable[[], Template], place: Place, part: str = "", *, empty: bool = False) -> str:
         """What the template writes; "" after a fault, and only then unless it may be *empty*."""
         try:
-            text = _UNPRINTABLE.sub("", written(template(), self.context))
+            text = UNPRINTABLE.sub("", written(template(), self.context))
         except Exception as error:  # templates are programs: they can fail in every way
             if isinstance(error, EndlessError) and self._is_long():
                 self._bulletin_too_long()
@@ -220,9 +218,3 @@ def _characters(bulletin: Bulletin) -> int:
         for section in bulletin.sections
         for article in section.articles
     )
-
-
-def _tidy(text: str) -> str:
-    """No spaces at the ends of lines, never two empty lines, one line break at the end."""
-    trimmed = re.sub(r"[ \t]+(?=\n|\Z)", "", text.strip("\n"))
-    return re.sub(r"\n{3,}", "\n\n", trimmed) + "\n"

@@ -4,12 +4,13 @@ A sentence stands beside a slug only if it is true whenever that slug is given. 
 and the server's own words are always shown beside it.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from distributor.delivery.model.records import DeliveryRecord, OmittedRecord
 from distributor.delivery.model.states import State
 from distributor.i18n import _, sentences
+from distributor.report import chat_reasons
+from distributor.report.words import Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +19,6 @@ class Explanation:
 
     sentence: str
     next_step: str
-
-
-# Sentence and next step, translated when they are asked for; {issue} stands for the issue's name.
-Words = Callable[[], tuple[str, str]]
 
 
 def explain(record: DeliveryRecord, issue: str = "ISSUE") -> Explanation:
@@ -163,7 +160,7 @@ PAUSING = frozenset({"login-refused", "login-needed", "sender-refused"})
 BLOCKING = frozenset(
     {
         "bad-commands", "content-refused", "dmarc-refused", "forged-senders", "relay-blocklisted", "relay-not-allowed",
-        "sender-differs", "sender-not-permitted", "sender-unauthenticated", "spf-refused",
+        "sender-differs", "sender-not-permitted", "sender-unauthenticated", "spf-refused", *chat_reasons.BLOCKING,
     }
 )  # fmt: skip
 
@@ -313,7 +310,7 @@ _REFUSED: dict[str, Words] = {
     "unknown": _unknown,
 }
 
-_REASONS = _OURS | _PUT_OFF | _REFUSED
+_REASONS = _OURS | _PUT_OFF | _REFUSED | dict(chat_reasons.REASONS)
 
 
 def _unknown_of_flows() -> tuple[str, str]:

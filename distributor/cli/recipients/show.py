@@ -12,7 +12,7 @@ from distributor.cli import output
 from distributor.errors import Finding, NotFoundError, Severity
 from distributor.i18n import _, ngettext
 from distributor.recipients import listing, loader
-from distributor.recipients.addresses import address_key, why_not_address
+from distributor.recipients.addresses import address_key, is_like_address, why_not_address
 from distributor.recipients.draft import did_you_mean
 from distributor.recipients.listing import Row, Wanted
 from distributor.recipients.model import GroupName, Roster, Unit
@@ -88,7 +88,7 @@ def _unknown(name: str, known: Any) -> NotFoundError:
 
 
 def _found(roster: Roster, name: str) -> dict[str, list[Row]]:
-    if "@" in name and not why_not_address(name):
+    if is_like_address(name) and not why_not_address(name):
         return {"contacts": list(_with_address(roster, address_key(name)))}
     return {
         "groups": [listing.group_row(roster.groups[GroupName(name)])] if name in roster.groups else [],

@@ -6,7 +6,7 @@ import click
 
 from distributor.errors import Finding, InputError, Severity
 from distributor.i18n import _
-from distributor.recipients.addresses import address_key, why_not_address
+from distributor.recipients.addresses import address_key, is_like_address, not_an_address, why_not_address
 from distributor.recipients.draft import Draft, Entry, did_you_mean, refusal
 
 
@@ -35,10 +35,11 @@ def contacts(draft: Draft, names: Iterable[str], unit: str | None = None) -> lis
         InputError: every name that the list does not have.
     """
     given = list(names)
-    if unit is not None and not all("@" in name for name in given):
+    if unit is not None and not all(map(is_like_address, given)):
         raise click.UsageError(_("--unit says whose contact an address is; name addresses, and no units"))
-    addresses = [name for name in given if "@" in name and not why_not_address(name)]
-    draft.look(keys=[address_key(name) for name in addresses], units=[name for name in given if "@" not in name])
+    addresses = [name for name in given if is_like_address(name) and not why_not_address(name)]
+    units = [name for name in given if not is_like_address(name)]
+    draft.look(keys=[address_key(name) for name in addresses], units=units)
     found: dict[Entry, None] = {}
     faults: list[Finding] = []
     for name in given:
@@ -51,21 +52,21 @@ def contacts(draft: Draft, names: Iterable[str], unit: str | None = None) -> lis
 
 
 def _meant(draft: Draft, name: str) -> list[Entry]:
-    return _with_address(draft, name) if "@" in name else draft.of_unit(name)
+    return _with_address(draft, name) if is_like_address(name) else draft.of_unit(name)
 
 
 def _with_address(draft: Draft, address: str) -> list[Entry]:
     if why := why_not_address(address):
-        message = _("{email} is not an e-mail address: {why}").format(email=address, why=why)
+        message = not_an_address(address, why)
         raise refusal("bad-address", message)
     return draft.with_key(address_key(address))
 
 
 def _unknown(draft: Draft, name: str, unit: str | None) -> Finding:
-    if "@" in name and unit is not None and (others := _with_address(draft, name)):
+    if is_like_address(name) and unit is not None and (others := _with_address(draft, name)):
         message = _("{unit} has no contact with the address {address}").format(unit=unit, address=name)
         remedy: str | None = _("possible are: {keys}").format(keys=" / ".join(entry.unit for entry in others))
-    elif "@" in name:
+    elif is_like_address(name):
         message = _("the list has no contact with the address {address}").format(address=name)
         remedy = did_you_mean(name, _addresses(draft))
     else:

@@ -19,8 +19,7 @@ from distributor.i18n import _
 from distributor.settings import Relay
 
 
-@functools.cache
-def tls_context(ca_file: Path | None) -> ssl.SSLContext:
+def new_tls_context(ca_file: Path | None) -> ssl.SSLContext:
     """Verifies certificate and host name against the system's authorities, and those of *ca_file* besides.
 
     Raises:
@@ -35,6 +34,9 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
         remedy = _("DISTRIBUTOR_CA_FILE names a file of certificates in PEM form")
         raise ConfigurationError([Finding(Severity.ERROR, "bad-ca-file", message, remedy=remedy)]) from None
     return context
+
+
+tls_context = functools.cache(new_tls_context)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ class Effects:
         self.policy = policy
         self.drop = drop
         self.writing: dict[object, asyncio.Task[None]] = {}
+        self._concerned: dict[object, Concerned] = {}
 
     def act(self, claim: Claim, verdict: Verdict, result: Result) -> None:
         """Do what *verdict*, said of *claim*, asks of others in its scope."""
@@ -52,6 +53,10 @@ class Effects:
             self.block(key, result)
         elif verdict.effect is Effect.SLOW and not to_a_session:  # the engine does not hurry back to such a relay
             self._slow(key, verdict.after or 0, result)
+
+    def concern(self, claim: Claim) -> bool:
+        """Whether something that is not written yet is about *claim*: it may have been claimed just before."""
+        return any(concerned(claim) for concerned in self._concerned.values())
 
     async def done(self) -> None:
         """Wait until all that was asked for is written, or could not be."""
@@ -89,9 +94,10 @@ class Effects:
         """Have *act* written once, however many replies ask for it meanwhile."""
         if key not in self.writing:
             if concerned is not None:
+                self._concerned[key] = concerned
                 self.drop(concerned)
             task = self.writing[key] = asyncio.create_task(self._write(act, concerned))
-            task.add_done_callback(lambda _task: self.writing.pop(key))
+            task.add_done_callback(lambda _task: (self.writing.pop(key), self._concerned.pop(key, None)))
 
     async def _write(self, act: Callable[[Database], object], concerned: Concerned | None) -> None:
         try:

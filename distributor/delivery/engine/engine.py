@@ -27,10 +27,12 @@ from distributor.delivery.ledger import claims, sweeping
 from distributor.delivery.ledger.allotments import HORIZON, AtHand
 from distributor.delivery.ledger.claims import Claim
 from distributor.delivery.ledger.database import Database
+from distributor.delivery.model import chat_replies
 from distributor.delivery.model.channel import Channel, Reply
 from distributor.delivery.model.flow import FlowKey, FlowKind, Rules, Way
 from distributor.delivery.model.records import Actor
 from distributor.delivery.model.replies import Effect, Outcome, Verdict, classify, provider_of
+from distributor.endpoints import MAIL, Kind
 from distributor.errors import DistributorError, LedgerError
 
 log = logging.getLogger(__name__)
@@ -48,8 +50,8 @@ SOON = 60.0
 class Engine:
     """One worker. Make it, ``await run(...)``; ``stop`` may be set from a signal handler of the same loop.
 
-    *channels* has one for each way of *rules*; *connections* is how many are kept to each relay at most; *day_of* gives
-    the date by which quotas are counted, of the ledger's µs since 1970.
+    *channels* has one for each way of *rules*, and for each chat service in use; *connections* is how many are kept to
+    each of them at most; *day_of* gives the date by which quotas are counted, of the ledger's µs since 1970.
     """
 
     def __init__(  # noqa: PLR0913  all that it works with
@@ -178,7 +180,7 @@ class Engine:
         for line in self.lines.values():
             if line.put_off and line.is_open:
                 line.put_off = False
-                await self.journal.do(sweeping.hasten_unconnected)
+                await self.journal.do(sweeping.hasten_unconnected, line.way.channel)
 
     async def _claim(self) -> None:
         asked = monotonic()
@@ -188,11 +190,13 @@ class Engine:
         granted = await self.journal.do(
             claims.claim, self._lease, asks, self.rules, self._at_hand(asked), day_of=self.day_of, served=self._served
         )
-        for claim in granted.claims:
+        kept = [claim for claim in granted.claims if not self.effects.concern(claim)]
+        self._unknown = self._unknown or len(kept) < len(granted.claims)
+        for claim in kept:
             self._served.pop(claim.issue_id, None)
             self._served[claim.issue_id] = (claim.group, claim.lane)
         granted_at = monotonic()
-        claimed = [self._in_lane(claim) for claim in granted.claims]
+        claimed = [self._in_lane(claim) for claim in kept]
         await self.letters.load(self.journal, [*self._claims(), *claimed])
         on_the_way = Counter(claim.lane for line in self.lines.values() for claim in line.in_hand())
         self.gates.grant(granted.allotments, on_the_way, asked, granted_at)
@@ -235,13 +239,17 @@ class Engine:
 
     def _others(self, line: Line) -> list[Way]:
         """The ways that are there for what *line* cannot carry now."""
-        return [other.way for other in self.lines.values() if other is not line and other.is_up]
+        return [
+            other.way
+            for other in self.lines.values()
+            if other is not line and other.way.channel == line.way.channel and other.is_up
+        ]
 
     def refused(self, line: Line, hand: Hand, reply: Reply) -> None:
         """The last session of *line* failed: others carry what they may, now; the rest waits, or is put off."""
         others = self._others(line)
         # Whatever it says to a session, it says of no letter: none of them fails for it.
-        verdict = replace(self.verdict(reply, ""), outcome=Outcome.DEFER)
+        verdict = replace(self.verdict(reply, "", line.way.channel), outcome=Outcome.DEFER)
         spared = line.stock.drop(partial(_may_carry, others))
         if spared and verdict.effect is Effect.BLOCK:
             # Who knocks again and again with a login that is refused is locked out. What only this relay may carry
@@ -253,8 +261,10 @@ class Engine:
                 self.record(claim, reply, verdict)
         self._unknown = True  # what the others carry goes back
 
-    def verdict(self, reply: Reply, address: str) -> Verdict:
-        """What *reply* means, said to *address* ("" for the whole session)."""
+    def verdict(self, reply: Reply, address: str, channel: str) -> Verdict:
+        """What *reply* means, said to *address* ("" for the whole session) by a server of *channel*."""
+        if channel != MAIL:
+            return chat_replies.classify(reply, Kind(channel))
         if reply.code is not None and reply.code < 400:
             return classify(reply, "")  # whoever accepts, accepts in the same words
         return classify(reply, provider_of(reply.relay, address.rpartition("@")[2], reply.text))

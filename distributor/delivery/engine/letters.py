@@ -8,6 +8,7 @@ from distributor.delivery.engine.journal import Journal
 from distributor.delivery.ledger import queries
 from distributor.delivery.ledger.claims import Claim
 from distributor.delivery.model.channel import Parcel
+from distributor.endpoints import MAIL, channel_of
 from distributor.render.message import CompiledLetter, message_id
 from distributor.render.model import MergeFields
 
@@ -54,6 +55,8 @@ class Letters:
             ValueError, TypeError, KeyError: the letter or the values are damaged; no message can be made.
         """
         letter = self._letters[claim.letter_id]
+        if isinstance(letter, bytes) and channel_of(claim.lane) != MAIL:  # the same post to each of them
+            return Parcel(claim.id, claim.attempt, claim.sender, claim.address, letter)
         if isinstance(letter, bytes):
             letter = self._letters[claim.letter_id] = CompiledLetter.from_bytes(letter)
         return Parcel(claim.id, claim.attempt, claim.sender, claim.address, message_of(letter, claim))

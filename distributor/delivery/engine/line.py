@@ -18,6 +18,7 @@ from distributor.delivery.ledger.writing import Mark
 from distributor.delivery.model.channel import Channel, Parcel, Phase, Reply, SessionError
 from distributor.delivery.model.flow import FlowKey, Way
 from distributor.delivery.model.replies import Effect, Outcome, Scope, Verdict
+from distributor.endpoints import MAIL
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +42,8 @@ class Owner(Protocol):
     def wake(self) -> None:
         """Have the hands that wait look at their stock again."""
 
-    def verdict(self, reply: Reply, address: str) -> Verdict:
-        """What *reply* means, said to *address*."""
+    def verdict(self, reply: Reply, address: str, channel: str) -> Verdict:
+        """What *reply* means, said to *address* by a server of *channel*."""
 
     def record(self, claim: Claim, reply: Reply, verdict: Verdict, took: int | None = None) -> None:
         """Have the result of *claim*, which *took* so many µs, written, and what it means for others."""
@@ -75,6 +76,11 @@ class Line:
         self.put_off = True
 
     @property
+    def is_mail(self) -> bool:
+        """Whether its sessions begin with a greeting; those of chat connect when there is something to post."""
+        return self.way.channel == MAIL
+
+    @property
     def is_open(self) -> bool:
         """Whether the relay has let us in."""
         return any(hand.opened for hand in self.hands.values())
@@ -104,7 +110,9 @@ class Line:
         if self.is_away(now):
             return Ask(self.way, None, 0)
         gated = self.owner.gates.any
-        room = max(0, self.slice - len(self.stock.main)) if gated else self.slice
+        # Mail in other lanes than the main one is bounded by their gates; an endpoint need not have one.
+        held = len(self.stock.main) if self.is_mail else len(self.stock)
+        room = max(0, self.slice - held) if gated else self.slice
         if not gated and len(self.stock) > self.slice // 2:
             room = 0
         if spared and self.is_stalled(now):
@@ -161,7 +169,7 @@ class Line:
                 log.error("delivery %d: the letter cannot be made", claim.id, exc_info=error)
                 self.passed(claim)
                 self.owner.record(claim, Reply(Phase.MAIL, None, None, str(error)), _NOT_MADE)
-        if not self.stock.main:
+        if self.is_mail and not self.stock.main:
             self.owner.changed.set()
         return None
 
@@ -198,10 +206,8 @@ class Hand:
         self.taken = 0
 
     async def take(self) -> Parcel | None:
-        if not self.opened:
-            self.opened = True
-            self.line.reach.opened()
-            self.line.owner.changed.set()
+        if self.line.is_mail:
+            self._has_opened()
         until = monotonic() + self.line.linger
         while (parcel := self._next(behind=False)) is None and not (self.ends or self.line.owner.stop.is_set()):
             self.arrived.clear()
@@ -212,6 +218,12 @@ class Hand:
                 async with asyncio.timeout(min(until, self.line.stock.opens_at(now)) - now):
                     await self.arrived.wait()
         return parcel
+
+    def _has_opened(self) -> None:
+        if not self.opened:
+            self.opened = True
+            self.line.reach.opened()
+            self.line.owner.changed.set()
 
     def poll(self) -> Parcel | None:
         return self._next(behind=True)
@@ -229,6 +241,7 @@ class Hand:
 
     async def mark(self, parcel: Parcel) -> bool:
         mark = _mark_of(parcel)
+        self._has_opened()  # of chat only now: the mark is asked for once the connection stands
         if await self.line.owner.journal.mark(mark, self.line.owner.quotas(self.parcels[mark])):
             self.marked.add(mark)
             return True
@@ -248,7 +261,7 @@ class Hand:
         self.marked.discard(mark)
         self.line.passed(claim)
         self.line.reach.answered(reply)
-        verdict = self.line.owner.verdict(reply, claim.address)
+        verdict = self.line.owner.verdict(reply, claim.address, self.line.way.channel)
         self.ends = self.ends or verdict.effect is Effect.RECONNECT
         self.line.owner.record(claim, reply, verdict, took)
 
@@ -262,7 +275,8 @@ class Hand:
             handed_over = mark in self.marked
             reply = Reply(Phase.DOT if handed_over else Phase.MAIL, None, None, why, handed_over)
             self.line.passed(claim)
-            self.line.owner.record(claim, reply, self.line.owner.verdict(reply, claim.address), took)
+            verdict = self.line.owner.verdict(reply, claim.address, self.line.way.channel)
+            self.line.owner.record(claim, reply, verdict, took)
 
 
 def _mark_of(parcel: Parcel) -> Mark:

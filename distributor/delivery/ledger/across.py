@@ -7,12 +7,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from distributor.delivery.ledger.counts import Span
-from distributor.delivery.ledger.opening import CHANNEL
 from distributor.delivery.ledger.queries import issue_from, issue_query
 from distributor.delivery.ledger.rows import some
 from distributor.delivery.ledger.schema import deliveries, issues, served, settled
 from distributor.delivery.model.records import IssueRecord
 from distributor.delivery.model.states import REFUSED, State
+from distributor.endpoints import CHANNELS
 
 
 class UnitRow(NamedTuple):
@@ -100,7 +100,7 @@ def failing(connection: Connection, issue_ids: Collection[int], often: int, limi
 
     The first *limit* of them: those that failed most often, then most recently.
     """
-    refused = (settled, deliveries.c.state.in_(sorted(REFUSED)), deliveries.c.channel == CHANNEL)
+    refused = (settled, deliveries.c.state.in_(sorted(REFUSED)))
     letters = sa.func.count()
     query = (
         sa.select(deliveries.c.address_key, sa.func.count().over())
@@ -117,7 +117,7 @@ def failing(connection: Connection, issue_ids: Collection[int], often: int, limi
 def letters_to(connection: Connection, issue_ids: Collection[int], keys: Collection[str]) -> Iterator[Letter]:
     """Every letter of the issues to *keys*, normalised addresses; those of one address together, by issue."""
     columns = [deliveries.c[name] for name in ("address_key", *Letter._fields[1:])]
-    mine = (deliveries.c.issue_id.in_(issue_ids), deliveries.c.channel == CHANNEL)
+    mine = (deliveries.c.issue_id.in_(issue_ids), deliveries.c.channel.in_(CHANNELS))
     for these in some(keys):
         query = sa.select(*columns).where(*mine, deliveries.c.address_key.in_(these))
         for row in connection.execute(query.order_by(deliveries.c.address_key, deliveries.c.issue_id)):

@@ -1,7 +1,7 @@
 """What each flow allows a process in one claim, and what the claim used of it. All workers share it by this alone."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -11,7 +11,9 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from distributor.delivery.ledger.database import Database
 from distributor.delivery.ledger.schema import flows, grants, leases
+from distributor.delivery.model.endpoints import LIMITS
 from distributor.delivery.model.flow import LATE, FlowKey, FlowKind, Limits, Rules, Way
+from distributor.endpoints import MAIL, Endpoint, channel_of
 
 # Slots are granted so far ahead, µs: more than a worker needs between two claims, less than anybody would miss.
 HORIZON = 3_000_000
@@ -177,16 +179,18 @@ class Allowances:
 
     def __init__(
         self, database: Database, connection: Connection, lease: int, asks: Sequence[Ask], rules: Rules,
-        *, stock: Mapping[FlowKey, AtHand], day_of: Callable[[int], str],
+        *, endpoints: Collection[str] = (), stock: Mapping[FlowKey, AtHand], day_of: Callable[[int], str],
     ) -> None:  # fmt: skip
+        """*endpoints* are the chat lanes with something due or at hand."""
         self.connection = connection
         self.asks = asks
         self.rules = rules
         self._room = {ask.way.name: ask.room or 0 for ask in asks}
         self._away = {ask.way.name for ask in asks if ask.room is None}
-        self._is_full = False
+        self._full: set[str] = set()  # channels with a relay that has no room in its stock
         limits = {ask.way.flow: ask.way.limits for ask in asks}
         limits |= {_destination(each.name): each.limits for each in rules.destinations}
+        limits |= {_destination(name): LIMITS[Endpoint.parse(name).kind] for name in endpoints}
         rows = _rows(database, connection, [key for key, each in limits.items() if _is_shared(each)])
         self._used: dict[FlowKey, dict[int, tuple[int, int]]] = {}
         alive = False
@@ -197,7 +201,8 @@ class Allowances:
         at = _Moment(now, day_of(now), lease, alive)
         self._flows: dict[FlowKey, _Flow] = {}
         for key in [*limits, *(key for key in rows if key not in limits and key.kind is FlowKind.DESTINATION)]:
-            late, earliest = self._meeting(now) if key.kind is FlowKind.DESTINATION else (LATE, 0)
+            meets = key.kind is FlowKind.DESTINATION and channel_of(key.name) == MAIL
+            late, earliest = self._meeting(now) if meets else (LATE, 0)
             self._flows[key] = _Flow(
                 key, limits.get(key, Limits()), rows.get(key), self._used_by_others(key, lease),
                 stock.get(key, AtHand()), at, late, earliest,
@@ -211,7 +216,7 @@ class Allowances:
         A letter goes where a slot of its destination and one of its relay meet: it waits for the next of the relay, and
         comes no earlier than that can.
         """
-        relays = [self._flows[ask.way.flow] for ask in self.asks]
+        relays = [self._flows[ask.way.flow] for ask in self.asks if ask.way.channel == MAIL]
         paced = [relay for relay in relays if relay.spacing is not None]
         wait = max((relay.spacing or 0 for relay in paced), default=0)
         first = min((relay.next_slot for relay in paced), default=now) if len(paced) == len(relays) else now
@@ -224,12 +229,18 @@ class Allowances:
     def _lanes(self) -> dict[str, str]:
         """The lane of each domain that has one of its own."""
         lanes = {domain: each.name for each in self.rules.destinations for domain in each.domains}
-        troubled = (key.name for key, each in self._flows.items() if each.probation or each.blocked)
+        troubled = (
+            key.name
+            for key, each in self._flows.items()
+            if (each.probation or each.blocked) and channel_of(key.name) == MAIL
+        )
         return {name: self.rules.destination_of(name) for name in troubled} | lanes
 
-    def left(self) -> int:
-        """How many deliveries may be taken, from wherever."""
-        return 0 if self._is_full else sum(self._left_of(ask.way) for ask in self.asks)
+    def left(self, channel: str) -> int:
+        """How many deliveries by *channel* may be taken, from wherever."""
+        if channel in self._full:
+            return 0
+        return sum(self._left_of(ask.way) for ask in self.asks if ask.way.channel == channel)
 
     def draw(self, group: str, sender_domain: str, lane: str, most: int, rng: Random) -> list[str]:
         """The relays that the next deliveries of a queue are to go by, *most* of them at most; take() counts them.
@@ -237,7 +248,7 @@ class Allowances:
         Weights say which: a relay that has no room in its stock gets no more, and nobody gets its share, or the shares
         would be those of the relays' speeds. What a relay may not take for its limits, the others take.
         """
-        ways = self._ways(group, sender_domain)
+        ways = self._ways(group, sender_domain, channel_of(lane))
         most = min(most, sum(map(self._left_of, ways)))
         if destination := self._destination_of(lane):
             most = min(most, destination.left)
@@ -255,7 +266,7 @@ class Allowances:
                 able = [other for other in able if other is not way]
                 continue
             if counts[way.name] >= self._room[way.name]:
-                self._is_full = True
+                self._full.add(way.channel)
                 break
             counts[way.name] += 1
             drawn.append(way.name)
@@ -269,8 +280,8 @@ class Allowances:
             self._room[name] -= count
             self._flows[FlowKey(FlowKind.RELAY, name)].take(count)
 
-    def _ways(self, group: str, sender_domain: str) -> list[Way]:
-        return [ask.way for ask in self.asks if ask.way.carries(group, sender_domain)]
+    def _ways(self, group: str, sender_domain: str, channel: str) -> list[Way]:
+        return [ask.way for ask in self.asks if ask.way.carries(group, sender_domain, channel)]
 
     def _left_of(self, way: Way) -> int:
         return min(self._room[way.name], self._flows[way.flow].left)

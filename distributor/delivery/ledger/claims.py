@@ -17,8 +17,9 @@ from distributor.delivery.ledger.allotments import Allotment, Allowances, Ask, A
 from distributor.delivery.ledger.database import Database
 from distributor.delivery.ledger.queues import Queue, due_queues, in_queue, is_due
 from distributor.delivery.ledger.schema import Time, deliveries, grants, leases
-from distributor.delivery.model.flow import FlowKey, Rules
+from distributor.delivery.model.flow import FlowKey, FlowKind, Rules
 from distributor.delivery.model.states import State
+from distributor.endpoints import MAIL, channel_of
 
 T = TypeVar("T")
 # Of each issue the group and lane that a process was given last; the issue that it was given last is the last key.
@@ -90,14 +91,32 @@ def claim(
     """
     with database.write() as connection:
         now = database.beside(connection)
-        allowed = Allowances(database, connection, lease, asks, rules, stock=stock, day_of=day_of)
+        channels = _by_channel(due_queues(connection, now))
+        endpoints = _endpoints(stock).union(queue.lane for name in channels if name != MAIL for queue in channels[name])
+        allowed = Allowances(
+            database, connection, lease, asks, rules, endpoints=endpoints, stock=stock, day_of=day_of
+        )  # fmt: skip
         slice_ = _Slice(connection, lease, allowed, rng, served, now)
-        for urgency_class in _by_urgency(due_queues(connection, now)):
-            if allowed.left() <= 0:
-                break
-            slice_.share(urgency_class)
-            slice_.share(urgency_class)  # what was left, by queues whose flows allow less than their share
+        for channel, queues in channels.items():
+            slice_.fill(channel, _by_urgency(queues))
         return Granted(slice_.claims, allowed.grant())
+
+
+def _by_channel(queues: Iterable[Queue]) -> dict[str, list[Queue]]:
+    """*queues* by channel, mail last: what was *served* last is then of the one with many queues."""
+    found: dict[str, list[Queue]] = {}
+    for queue in queues:
+        found.setdefault(channel_of(queue.lane), []).append(queue)
+    return dict(sorted(found.items(), key=lambda each: each[0] == MAIL))
+
+
+def _endpoints(stock: Mapping[FlowKey, AtHand]) -> set[str]:
+    """The chat lanes of which a process has something."""
+    return {
+        key.name
+        for key, each in stock.items()
+        if (each.rows or each.slots) and key.kind is FlowKind.DESTINATION and channel_of(key.name) != MAIL
+    }
 
 
 def _by_urgency(queues: Iterable[Queue]) -> list[list[list[Queue]]]:
@@ -158,12 +177,20 @@ class _Slice:
         self.claims: list[Claim] = []
         self.exhausted: set[Queue] = set()  # they, or their flows, have no more to give
 
-    def share(self, by_issue: list[list[Queue]]) -> None:
+    def fill(self, channel: str, classes: Iterable[list[list[Queue]]]) -> None:
+        """Take from the queues of *channel*, the most urgent class first."""
+        for urgency_class in classes:
+            if self.allowed.left(channel) <= 0:
+                break
+            self._take_fairly(channel, urgency_class)
+            self._take_fairly(channel, urgency_class)  # what queues left whose flows allow less
+
+    def _take_fairly(self, channel: str, by_issue: list[list[Queue]]) -> None:
         """Take fairly from issues of equal urgency. What one leaves of its share goes to those after it."""
         left = [[queue for queue in queues if queue not in self.exhausted] for queues in by_issue]
         there = [queues for queues in left if queues]
         for position, queues in enumerate(_behind(there, next(reversed(self.served), 0), _issue_of)):
-            end = len(self.claims) + _share(self.allowed.left(), len(there) - position)
+            end = len(self.claims) + _share(self.allowed.left(channel), len(there) - position)
             for index, queue in enumerate(_behind(queues, self.served.get(queues[0].issue_id, ("", "")), _place_of)):
                 self._take(queue, _share(end - len(self.claims), len(queues) - index))
 

@@ -4,7 +4,7 @@ Editing a list or a template afterwards cannot change an open issue; a crash bef
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count as count_from
 from itertools import repeat
@@ -19,8 +19,7 @@ from distributor.delivery.ledger.schema import attachments, deliveries, events, 
 from distributor.delivery.ledger.staging import Recipient, Staging
 from distributor.delivery.model.records import Actor, IssueRecord, IssueState
 from distributor.delivery.model.states import State
-
-CHANNEL = "mail"
+from distributor.endpoints import MAIL, channel_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +51,16 @@ class NewIssue:
 
 @dataclass(frozen=True, slots=True)
 class NewLetter:
-    """One group's letter. *compile_for* is set where every recipient has a finished letter of its own."""
+    """One group's letter, or its post by another *channel*: JSON that is the same for all.
+
+    *compile_for* is set where every recipient has a finished letter of its own.
+    """
 
     group: str
     subject: str
     compiled: bytes
     compile_for: Callable[[Recipient], bytes] | None = None
+    channel: str = MAIL
 
 
 class AlreadyOpenedError(Exception):
@@ -81,7 +84,8 @@ def open_issue(
 ) -> IssueRecord:
     """Freeze *issue* and queue a delivery for every staged recipient; returns it as the ledger has it.
 
-    *new_letters* makes the letters from the opening time (µs UTC), which is their Date: one for every group staged.
+    *new_letters* makes the letters from the opening time (µs UTC), which is their Date: one for every group staged,
+    and behind those one for each chat service that a group has an endpoint of.
 
     Raises:
         AlreadyOpenedError: opened before for one of the groups, and *issue* gives no reason to do it again.
@@ -105,11 +109,11 @@ def open_issue(
 
 
 def add_supplement(
-    database: Database, issue_id: int, frozen: Mapping[str, NewLetter], staging: Staging, actor: Actor
+    database: Database, issue_id: int, frozen: Collection[NewLetter], staging: Staging, actor: Actor
 ) -> int:
     """Queue deliveries for the staged recipients that the issue has not; returns how many.
 
-    None where it is cancelled or pruned. *frozen* are its own letters by group, one for every group that is staged.
+    None where it is cancelled or pruned. *frozen* are its own letters, one for every group and channel that is staged.
     """
     with database.write() as connection:
         database.lock_opening(connection)
@@ -125,7 +129,7 @@ def add_supplement(
         last = sa.select(sa.func.max(deliveries.c.supplement)).where(deliveries.c.issue_id == issue_id)
         supplement = (connection.execute(last).scalar() or 0) + 1
         freeze = _Freeze(database, connection, issue_id, now, supplement)
-        count = freeze.recipients(list(frozen.values()), staging)
+        count = freeze.recipients(list(frozen), staging)
         freeze.event("supplement", actor, {"supplement": supplement, "deliveries": count})
         return count
 
@@ -142,7 +146,7 @@ class _Freeze:
 
     def recipients(self, made: list[NewLetter], staging: Staging) -> int:
         first = last_id(self.connection, deliveries) + 1
-        letter_ids = {letter.group: self._letter_ids(letter, staging) for letter in made}
+        letter_ids = {(letter.group, letter.channel): self._letter_ids(letter, staging) for letter in made}
         count = self.database.insert(
             self.connection, deliveries, _DELIVERY, self._deliveries(first, letter_ids, staging)
         )
@@ -152,8 +156,9 @@ class _Freeze:
     def _letter_ids(self, letter: NewLetter, staging: Staging) -> Iterator[int]:
         """Insert the group's letter, or one for each recipient; the letter id of each recipient in order."""
         if letter.compile_for is None:
-            return repeat(self._insert_letters(letter, [letter.compiled], own=False))
-        compiled = map(letter.compile_for, staging.recipients(letter.group))
+            # A post is never the letter of its group, not even where that has no mail.
+            return repeat(self._insert_letters(letter, [letter.compiled], own=letter.channel != MAIL))
+        compiled = map(letter.compile_for, staging.recipients(letter.group, mail_only=True))
         return count_from(self._insert_letters(letter, compiled, own=True))
 
     def _insert_letters(self, letter: NewLetter, compiled: Iterable[bytes], *, own: bool) -> int:
@@ -166,14 +171,14 @@ class _Freeze:
         return first
 
     def _deliveries(
-        self, first: int, letter_ids: Mapping[str, Iterator[int]], staging: Staging
+        self, first: int, letter_ids: Mapping[tuple[str, str], Iterator[int]], staging: Staging
     ) -> Iterator[tuple[Any, ...]]:
         issue_id, supplement, queued, now = self.issue_id, self.supplement, State.QUEUED.value, self.now
         for identity, (key, group, address, fields) in enumerate(staging.addresses(), first):
-            letter_id = next(letter_ids[group])
+            channel = channel_of(key)
             yield (
-                identity, issue_id, letter_id, group, supplement, CHANNEL, key, key.rpartition("@")[2], address, fields,
-                queued, now, now,
+                identity, issue_id, next(letter_ids[group, channel]), group, supplement, channel, key,
+                key.rpartition("@")[2], address, fields, "" if channel == MAIL else key, queued, now, now,
             )  # fmt: skip
 
     def omitted(self, staging: Staging, unresolved: tuple[str, ...]) -> None:
@@ -195,7 +200,7 @@ class _Freeze:
 
 _DELIVERY = (
     "id", "issue_id", "letter_id", "group_name", "supplement", "channel", "address_key", "domain",
-    "address", "fields", "state", "next_attempt", "waiting_since",
+    "address", "fields", "lane", "state", "next_attempt", "waiting_since",
 )  # fmt: skip
 _SERVED = ("delivery_id", "position", "audience", "unit", "contact", "role")
 

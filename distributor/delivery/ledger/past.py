@@ -9,10 +9,10 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from distributor.delivery.ledger.opening import CHANNEL
 from distributor.delivery.ledger.rows import some
 from distributor.delivery.ledger.schema import deliveries, omitted, served, settled
 from distributor.delivery.model.states import HAS_IT, REFUSED, State
+from distributor.endpoints import MAIL
 
 
 class Refusal(NamedTuple):
@@ -71,4 +71,4 @@ def _refused(issue_id: int) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _with(issue_id: int, keys: Collection[str]) -> tuple[sa.ColumnElement[bool], ...]:
-    return deliveries.c.issue_id == issue_id, deliveries.c.channel == CHANNEL, deliveries.c.address_key.in_(keys)
+    return deliveries.c.issue_id == issue_id, deliveries.c.channel == MAIL, deliveries.c.address_key.in_(keys)

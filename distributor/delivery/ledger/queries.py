@@ -296,7 +296,7 @@ def omitted_from(row: Row[Any]) -> OmittedRecord:
 
 
 def frozen_letters(database: Database, issue_id: int) -> list[FrozenLetter]:
-    """The issue's letters, one a group (a per-recipient group is represented by its first)."""
+    """The issue's letters, one a group (a per-recipient group is represented by its first). Posts stand behind them."""
     first = sa.select(sa.func.min(letters.c.id)).where(letters.c.issue_id == issue_id).group_by(letters.c.group_name)
     query = sa.select(letters).where(letters.c.id.in_(first)).order_by(letters.c.id)
     with database.read() as connection:

@@ -59,6 +59,12 @@ def open_queues(connection: Connection) -> list[Queue]:
     return [Queue(*row) for row in connection.execute(_OPEN)]
 
 
+def open_lanes(database: Database) -> set[str]:
+    """The lanes in which something of an open issue waits."""
+    with database.read() as connection:
+        return {queue.lane for queue in open_queues(connection)}
+
+
 def due_queues(connection: Connection, now: int) -> list[Queue]:
     """Those of open_queues() with something due."""
     return [Queue(*row) for row in connection.execute(_DUE, {"now": now})]

@@ -8,10 +8,10 @@ from sqlalchemy.engine import Connection
 
 from distributor.delivery.ledger.counts import span_of
 from distributor.delivery.ledger.database import Database
-from distributor.delivery.ledger.opening import CHANNEL
 from distributor.delivery.ledger.queries import issue_from, issue_query, omitted_from, these_deliveries
 from distributor.delivery.ledger.schema import deliveries, issues, letters, omitted, served, supplementary
 from distributor.delivery.model.records import DeliveryRecord, IssueRecord, IssueState, OmittedRecord
+from distributor.endpoints import channel_of
 from distributor.recipients.facts import Fact
 
 Contact = tuple[str, str, str]
@@ -78,7 +78,11 @@ def disabled(database: Database, issue_id: int) -> Iterator[tuple[Contact, str]]
 
 def sent_to(database: Database, key: str) -> dict[int, DeliveryRecord]:
     """What became of every letter to the normalised address *key*, by the id of its issue."""
-    mine = (deliveries.c.issue_id == issues.c.id, deliveries.c.channel == CHANNEL, deliveries.c.address_key == key)
+    mine = (
+        deliveries.c.issue_id == issues.c.id,
+        deliveries.c.channel == channel_of(key),
+        deliveries.c.address_key == key,
+    )
     query = sa.select(issues.c.id, deliveries.c.id).select_from(issues.join(deliveries, sa.and_(*mine)))
     with database.read() as connection:
         found = [tuple(row) for row in connection.execute(query.order_by(issues.c.id.desc()))]

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any, Self
 
 from distributor.delivery.ledger.rows import batches
+from distributor.endpoints import Endpoint
 from distributor.recipients.facts import Fact
 from distributor.recipients.model import Candidate, GroupName, Printed, Resolution
 
@@ -254,16 +255,21 @@ class Staging:
         first = self._db.execute(f"SELECT email FROM recipient WHERE {where} LIMIT ?", [*patterns, limit])
         return int(total), [email for (email,) in first]
 
-    def recipients(self, group: str | None = None) -> Iterator[Recipient]:
-        """Every recipient (of *group*) in order of precedence, each with all it serves."""
+    def recipients(self, group: str | None = None, *, mail_only: bool = False) -> Iterator[Recipient]:
+        """Every recipient (of *group*) in order of precedence, each with all it serves; *mail_only*: no endpoints."""
         rows = self._db.execute(
             f"SELECT key, group_name, email, {_MERGE_VALUES}, audience, unit, contact, role, ({_OTHERS})"
-            " FROM recipient WHERE ?1 IS NULL OR group_name = ?1 ORDER BY id",
-            (group,),
+            " FROM recipient WHERE (?1 IS NULL OR group_name = ?1) AND (NOT ?2 OR instr(key, '@')) ORDER BY id",
+            (group, mail_only),
         )
         for key, name, email, fields, audience, unit, contact, role, others in rows:
             serves = ((audience, unit, contact, role), *map(tuple, json.loads(others)))
             yield Recipient(key, name, email, json.loads(fields), serves)
+
+    def endpoints(self, group: str | None = None) -> list[Endpoint]:
+        """The chat endpoints (of *group*) in order of precedence; there are few of them."""
+        query = "SELECT key FROM recipient WHERE NOT instr(key, '@') AND (?1 IS NULL OR group_name = ?1) ORDER BY id"
+        return [Endpoint.parse(key) for (key,) in self._db.execute(query, (group,))]
 
     def addresses(self) -> Iterator[tuple[str, str, str, str]]:
         """Rows of (key, group, address, merge values as JSON): every recipient in order of precedence."""

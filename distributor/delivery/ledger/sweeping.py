@@ -12,6 +12,7 @@ from distributor.delivery.ledger.queues import open_queues
 from distributor.delivery.ledger.schema import deliveries, events, grants, issues, leases
 from distributor.delivery.model.records import Actor, IssueState
 from distributor.delivery.model.states import Event, State, transition
+from distributor.endpoints import MAIL, channel_of
 
 LEASE_MOST = 600_000_000  # µs; engines take theirs for a minute
 
@@ -123,16 +124,21 @@ def _logged(connection: Connection, update: Any, event: Event, now: int, actor: 
     return len(rows)
 
 
-def hasten_unconnected(database: Database) -> None:
-    """Make due now what open issues put off for want of a connection; rows that another worker is at are left to it."""
+def hasten_unconnected(database: Database, channel: str = MAIL) -> None:
+    """Make due now what open issues put off for want of a connection by *channel*.
+
+    Rows that another worker is at are left to it.
+    """
     with database.write() as connection:
         now = database.beside(connection)
         later = (
             deliveries.c.state == State.DEFERRED.value,
-            deliveries.c.reason == "lost-connect",
+            deliveries.c.reason == ("lost-connect" if channel == MAIL else "chat-unreachable"),
             deliveries.c.next_attempt > now,
         )
         for queue in open_queues(connection):
+            if channel_of(queue.lane) != channel:
+                continue
             rows = sa.select(deliveries.c.id).where(*queue.rows, *later).order_by(deliveries.c.id)
             chosen = rows.with_for_update(skip_locked=True).cte("chosen")
             update = deliveries.update().where(deliveries.c.id.in_(sa.select(chosen.c.id)))

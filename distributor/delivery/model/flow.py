@@ -7,6 +7,8 @@ a mail provider, or a single domain that gave trouble).
 from dataclasses import dataclass
 from enum import StrEnum
 
+from distributor.endpoints import MAIL, channel_of
+
 MINUTE = 60_000_000  # µs
 # A slot may be used so much later than its time, µs.
 LATE = 600_000
@@ -53,16 +55,27 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One relay as the router sees it. Empty *groups* or *senders* (domains): any. *weight*: its share, 1 or more."""
+    """One relay as the router sees it. Empty *groups* or *senders* (domains): any. *weight*: its share, 1 or more.
+
+    A chat service is one too, called as its kind, with nothing but posts of that *channel*.
+    """
 
     name: str
     weight: int = 1
     groups: frozenset[str] = frozenset()
     senders: frozenset[str] = frozenset()
     limits: Limits = Limits()
+    channel: str = MAIL
 
-    def carries(self, group: str, sender_domain: str) -> bool:
-        """Whether letters to *group* from a sender at *sender_domain* may go by this relay."""
+    @classmethod
+    def of_chat(cls, kind: str) -> "Way":
+        """The way to the endpoints of *kind*."""
+        return cls(kind, channel=kind)
+
+    def carries(self, group: str, sender_domain: str, channel: str = MAIL) -> bool:
+        """Whether letters to *group* from a sender at *sender_domain* may go by this relay; or posts by *channel*."""
+        if channel != self.channel:
+            return False
         return (not self.groups or group in self.groups) and (not self.senders or sender_domain in self.senders)
 
     @property
@@ -85,10 +98,20 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """All that people set: relays in order, destinations in order. A domain is in one destination at most."""
+    """All that people set: relays in order, destinations in order. A domain is in one destination at most.
+
+    Chat services need not be set: each has a way of its own, and each endpoint is a destination.
+    """
 
     ways: tuple[Way, ...]
     destinations: tuple[Destination, ...] = ()
+
+    def ways_for(self, group: str, sender_domain: str, lane: str) -> list[Way]:
+        """The ways of what waits in *lane*: a chat endpoint's own, or the relays that carry it."""
+        channel = channel_of(lane)
+        if channel != MAIL:
+            return [Way.of_chat(channel)]
+        return [way for way in self.ways if way.carries(group, sender_domain)]
 
     def destination_of(self, domain: str) -> str:
         """The name of the destination that *domain* is in; else *domain* itself."""
