@@ -10,6 +10,7 @@ from distributor.delivery.model.records import DeliveryRecord, IssueRecord, Omit
 from distributor.distribution import issues
 from distributor.distribution.lists import key_of
 from distributor.distribution.site import Site
+from distributor.endpoints import MAIL, channel_of
 from distributor.errors import Finding, LedgerError, NotFoundError, Severity
 from distributor.i18n import _
 from distributor.recipients.addresses import written_forms
@@ -65,11 +66,15 @@ def story_of(site: Site, issue: IssueRecord, address: str) -> Story:
 def message(site: Site, addressed: Addressed) -> bytes:
     """The message, as it was handed over at the last attempt or will be at the next: RFC 5322, with CRLF.
 
+    To a chat endpoint: the post, without what its service asks for by way of signature.
+
     Raises:
         LedgerError: what it is made of is damaged.
     """
     compiled = queries.compiled_letters(site.ledger, [addressed.letter_id])
     try:
+        if channel_of(addressed.address) != MAIL:
+            return compiled[addressed.letter_id]
         return message_of(CompiledLetter.from_bytes(compiled[addressed.letter_id]), addressed)
     except (ValueError, TypeError, KeyError) as error:
         text = _("the letter to {address} cannot be put together: {error}").format(

@@ -20,7 +20,6 @@ from sqlalchemy.engine import Connection
 from distributor.delivery.ledger.counts import Span, span_of
 from distributor.delivery.ledger.database import Database
 from distributor.delivery.ledger.flows import NO_ISSUE
-from distributor.delivery.ledger.opening import CHANNEL
 from distributor.delivery.ledger.queries import issue_from, issue_query
 from distributor.delivery.ledger.schema import (
     attachments,
@@ -37,6 +36,7 @@ from distributor.delivery.ledger.schema import (
     waiting,
 )
 from distributor.delivery.model.records import Actor, IssueRecord
+from distributor.endpoints import channel_of
 from distributor.recipients.addresses import address_key
 
 BATCH = 1000
@@ -192,8 +192,10 @@ def _prune_omitted(connection: Connection, issue_id: int, key: bytes) -> None:
     update = update.values(name=sa.bindparam("who"), address=sa.bindparam("sign"), detail="")
     values = []
     for row in rows:
-        same = (deliveries.c.issue_id == issue_id, deliveries.c.address_key == address_key(row.address))
-        shared = connection.execute(sa.select(deliveries.c.id).where(*same, deliveries.c.channel == CHANNEL)).scalar()
+        key_of_row = address_key(row.address)
+        same = (deliveries.c.channel == channel_of(key_of_row), deliveries.c.address_key == key_of_row)
+        query = sa.select(deliveries.c.id).where(deliveries.c.issue_id == issue_id, *same)
+        shared = connection.execute(query).scalar()
         sign = _address(shared) if shared else f"#o{row.id}{NOBODY}"
         values.append({"of": row.id, "who": _contact(key, row.unit, row.name), "sign": sign})
     if values:

@@ -8,10 +8,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from distributor.delivery.ledger.flows import NO_ISSUE
-from distributor.delivery.ledger.opening import CHANNEL
 from distributor.delivery.ledger.queries import maybe, moment
 from distributor.delivery.ledger.schema import deliveries, events, issues, letters, omitted
 from distributor.delivery.model.records import EventRecord, OmittedRecord
+from distributor.endpoints import channel_of
 
 _TOGETHER = 500
 
@@ -38,7 +38,7 @@ def addressed(connection: Connection, issue_id: int, key: str) -> Addressed | No
     joined = deliveries.join(issues, issues.c.id == deliveries.c.issue_id).join(
         letters, letters.c.id == deliveries.c.letter_id
     )
-    query = sa.select(*columns).select_from(joined).where(*_mine(issue_id), deliveries.c.address_key == key)
+    query = sa.select(*columns).select_from(joined).where(*_mine(issue_id, key), deliveries.c.address_key == key)
     row = connection.execute(query).one_or_none()
     return None if row is None else Addressed._make(row)
 
@@ -62,7 +62,7 @@ def addresses_near(connection: Connection, issue_id: int, key: str, likely: Coll
     the same local part, and the first *most* of all. Along an index, however many it has.
     """
     local = key.rpartition("@")[0] + "@"
-    select = sa.select(deliveries.c.address).where(*_mine(issue_id)).order_by(deliveries.c.address_key)
+    select = sa.select(deliveries.c.address).where(*_mine(issue_id, key)).order_by(deliveries.c.address_key)
     # "A" is the sign behind "@".
     same = deliveries.c.address_key >= local, deliveries.c.address_key < local[:-1] + "A"
     found = [
@@ -74,8 +74,9 @@ def addresses_near(connection: Connection, issue_id: int, key: str, likely: Coll
     return list(dict.fromkeys(found))
 
 
-def _mine(issue_id: int) -> tuple[sa.ColumnElement[bool], ...]:
-    return deliveries.c.issue_id == issue_id, deliveries.c.channel == CHANNEL
+def _mine(issue_id: int, key: str) -> tuple[sa.ColumnElement[bool], ...]:
+    """The issue's deliveries by the channel that an address like *key* has."""
+    return deliveries.c.issue_id == issue_id, deliveries.c.channel == channel_of(key)
 
 
 def _some(keys: Collection[str]) -> Iterator[list[str]]:
