@@ -94,7 +94,9 @@ def test_what_was_exported_is_the_same_list(site: Site, tmp_path: Path) -> None:
 def test_an_endpoint_is_shown_and_asked_for_by_its_address(site: Site) -> None:
     assert "工作群" in site.run("recipients", "show", "wecom:office-1").out
     assert site.run("recipients", "show", "wecom:other").code != 0
-    assert site.run("recipients", "check").code == 0
+    checked = site.run("recipients", "check")
+    assert checked.code == 1, "a warning: nobody gave its secret"
+    assert "DISTRIBUTOR_WECOM_OFFICE_1" in checked.out
 
 
 @pytest.mark.parametrize(
