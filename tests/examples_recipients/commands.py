@@ -1,8 +1,11 @@
 """What is said by the commands that change the list."""
 
+from unittest import mock
+
 from distributor.distribution import editing
 from distributor.distribution.editing import Act
 from distributor.distribution.site import open_site
+from distributor.errors import Finding, LedgerError, Severity
 from distributor.recipients import edits
 from tests.examples_recipients.includes import HEADER, including
 from tests.recipients_bench import LIST, Bench, Example, Section, listed
@@ -18,6 +21,14 @@ def _two_at_once(bench: Bench) -> None:
     with open_site() as site:
         act = Act(lambda draft: edits.rename_unit(draft, "市甲局", "市甲委"), "recipients rename unit 市甲局 市甲委")
         editing.edit(site, act, meanwhile, at_once=False)
+
+
+def _full_ledger(_bench: Bench) -> None:
+    """The disk is full when the change of the list is to be recorded."""
+    full = LedgerError([Finding(Severity.ERROR, "ledger-full", "the disk is full")])
+    act = Act(lambda draft: edits.rename_unit(draft, "市甲局", "市甲委"), "recipients rename unit 市甲局 市甲委")
+    with open_site() as site, mock.patch.object(editing, "record", side_effect=[None, full]):
+        editing.edit(site, act, lambda _edited: None, at_once=True)
 
 
 def _lock_in_the_way(bench: Bench) -> None:
@@ -116,6 +127,15 @@ SECTION = Section(
             advice=(
                 "Two changed the list at once, and this one came second; see [Two at once](#two-at-once).",
                 "两个人同时改名单，这一个在后；见[两人同时改](#两人同时改)。",
+            ),
+        ),
+        Example(
+            "unrecorded",
+            call=_full_ledger,
+            advice=(
+                "The next line says what the ledger lacks. Once that is mended, the next command notes the change in "
+                "the history.",
+                "下一行说明账本的问题。解决以后，下一个命令会把这次改动记入变更记录。",
             ),
         ),
         Example(

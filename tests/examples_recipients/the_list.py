@@ -117,6 +117,8 @@ CONTENT = Section(
         Example("bad-text", _LIST, listed(("name: 办公室", 'name: "办\u200b公室"'))),
         Example("bad-address", _LIST, listed(("c@gamma.example.com", "c@gamma@example.com"))),
         Example("bad-address", _LIST, listed(("c@gamma.example.com", "c＠gamma.example.com"))),
+        Example("bad-endpoint", _LIST, listed(("email: c@gamma.example.com", "wecom: 工作群"))),
+        Example("two-addresses", _LIST, listed(("c@gamma.example.com", "c@gamma.example.com, wecom: office-1"))),
         Example("no-reason", _LIST, listed(("c@gamma.example.com", "c@gamma.example.com, disabled: 是"))),
         Example("unknown-group", _LIST, listed(("only: 发", "only: 抄送"))),
         Example("repeated-label", _LIST, listed(("labels: [发]", "labels: [发, 送]"))),

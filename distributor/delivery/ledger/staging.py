@@ -25,6 +25,7 @@ CREATE TABLE recipient (
   email TEXT NOT NULL, audience TEXT NOT NULL, unit TEXT NOT NULL, contact TEXT NOT NULL, role TEXT,
   salutation TEXT NOT NULL
 );
+CREATE INDEX endpoint ON recipient (id) WHERE instr(key, '@') = 0;
 CREATE TABLE also (
   recipient INTEGER NOT NULL, audience TEXT NOT NULL, unit TEXT NOT NULL, contact TEXT NOT NULL, role TEXT,
   UNIQUE (recipient, unit, contact)
@@ -268,7 +269,7 @@ class Staging:
 
     def endpoints(self, group: str | None = None) -> list[Endpoint]:
         """The chat endpoints (of *group*) in order of precedence; there are few of them."""
-        query = "SELECT key FROM recipient WHERE NOT instr(key, '@') AND (?1 IS NULL OR group_name = ?1) ORDER BY id"
+        query = "SELECT key FROM recipient WHERE instr(key, '@') = 0 AND (?1 IS NULL OR group_name = ?1) ORDER BY id"
         return [Endpoint.parse(key) for (key,) in self._db.execute(query, (group,))]
 
     def addresses(self) -> Iterator[tuple[str, str, str, str]]:
