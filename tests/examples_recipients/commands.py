@@ -1,5 +1,6 @@
 """What is said by the commands that change the list."""
 
+from collections.abc import Sequence
 from unittest import mock
 
 from distributor.distribution import editing
@@ -23,12 +24,16 @@ def _two_at_once(bench: Bench) -> None:
         editing.edit(site, act, meanwhile, at_once=False)
 
 
-def _full_ledger(_bench: Bench) -> None:
+def _full_ledger(_bench: Bench) -> Sequence[Finding]:
     """The disk is full when the change of the list is to be recorded."""
     full = LedgerError([Finding(Severity.ERROR, "ledger-full", "the disk is full")])
     act = Act(lambda draft: edits.rename_unit(draft, "市甲局", "市甲委"), "recipients rename unit 市甲局 市甲委")
     with open_site() as site, mock.patch.object(editing, "record", side_effect=[None, full]):
-        editing.edit(site, act, lambda _edited: None, at_once=True)
+        try:
+            editing.edit(site, act, lambda _edited: None, at_once=True)
+        except LedgerError as error:
+            return error.findings
+    return ()
 
 
 def _lock_in_the_way(bench: Bench) -> None:
