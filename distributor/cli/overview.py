@@ -81,8 +81,10 @@ def _table(seen: Sequence[Seen], settings: Settings, *, wide: bool) -> Table:
     table.add_column(_("trouble"), overflow="fold")
     for each in seen:
         ref, name, opened, sent, stands, fast, end, bad = _cells(each, settings)
+        bar = [_bar(each.done)] if wide else []
         pace = ([fast, end] if wide else [f"{fast} {end}".strip()]) if moving else []
-        table.add_row(ref, name, opened, sent, *([_bar(each.done)] if wide else []), stands, *pace, bad)
+        shown: list[str | Text] = [ref, name, opened, sent, *bar, stands, *pace, bad]
+        table.add_row(*shown)
     return table
 
 
