@@ -76,8 +76,8 @@ def _table(seen: Sequence[Seen], settings: Settings, *, wide: bool) -> Table:
         table.add_column(no_wrap=True)
     table.add_column(_("standing"), overflow="fold")
     moving = any(each.pace for each in seen)
-    for name in ([_("speed"), _("expected end")] if wide else [_("speed, end")]) if moving else []:
-        table.add_column(name, overflow="fold")
+    for heading in ([_("speed"), _("expected end")] if wide else [_("speed, end")]) if moving else []:
+        table.add_column(heading, overflow="fold")
     table.add_column(_("trouble"), overflow="fold")
     for each in seen:
         ref, name, opened, sent, stands, fast, end, bad = _cells(each, settings)
@@ -105,7 +105,7 @@ def _list(seen: Sequence[Seen], settings: Settings) -> Table:
     return grid
 
 
-def _cells(seen: Seen, settings: Settings) -> tuple[str, str, str, str, Text, str, str, str]:
+def _cells(seen: Seen, settings: Settings) -> tuple[str | Text, ...]:
     return (
         seen.issue.ref,
         seen.issue.masthead,
