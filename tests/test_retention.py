@@ -287,6 +287,16 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(site: Site, ledger: Databa
     assert b"@example.org" not in path.read_bytes() + wal(path)
 
 
+def test_whoever_stops_it_is_told_that_it_is_not_complete(old: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_arguments: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pruning, "begin", stopped)
+    ran = prune(old, "--yes", "--json")
+    assert (ran.code, ran.json["complete"]) == (4, False)
+    assert "The same command goes on where it was." in ran.err
+
+
 def test_others_work_meanwhile(site: Site, ledger: Database) -> None:
     ledgers.open_small(ledger, 20_000)
     ledgers.execute(ledger, "UPDATE deliveries SET state = 'sent', tries = 1, settled_at = 1, next_attempt = NULL")

@@ -196,3 +196,6 @@ def test_whoever_needs_a_person_stands_first(site: Site, ledger: Database) -> No
     }
     shown = [line.split()[0] for line in site.run("status").out.splitlines()[1:]]
     assert shown == ["60", "61", "66", "64", "62", "63", "65"]
+    ledgers.execute(ledger, "UPDATE issues SET pruned_at = 1 WHERE total_number IN (60, 62)")
+    shown = [line.split()[0] for line in site.run("status").out.splitlines()[1:]]
+    assert shown == ["61", "66", "64", "63", "65", "62", "60"], "of what was pruned nothing can be mended"

@@ -76,13 +76,15 @@ def _table(seen: Sequence[Seen], settings: Settings, *, wide: bool) -> Table:
         table.add_column(no_wrap=True)
     table.add_column(_("standing"), overflow="fold")
     moving = any(each.pace for each in seen)
-    for name in ([_("speed"), _("expected end")] if wide else [_("speed, end")]) if moving else []:
-        table.add_column(name, overflow="fold")
+    for heading in ([_("speed"), _("expected end")] if wide else [_("speed, end")]) if moving else []:
+        table.add_column(heading, overflow="fold")
     table.add_column(_("trouble"), overflow="fold")
     for each in seen:
         ref, name, opened, sent, stands, fast, end, bad = _cells(each, settings)
+        bar = [_bar(each.done)] if wide else []
         pace = ([fast, end] if wide else [f"{fast} {end}".strip()]) if moving else []
-        table.add_row(ref, name, opened, sent, *([_bar(each.done)] if wide else []), stands, *pace, bad)
+        shown: list[str | Text] = [ref, name, opened, sent, *bar, stands, *pace, bad]
+        table.add_row(*shown)
     return table
 
 
@@ -104,7 +106,7 @@ def _list(seen: Sequence[Seen], settings: Settings) -> Table:
     return grid
 
 
-def _cells(seen: Seen, settings: Settings) -> tuple[str, str, str, str, Text, str, str, str]:
+def _cells(seen: Seen, settings: Settings) -> tuple[str | Text, ...]:
     return (
         seen.issue.ref,
         seen.issue.masthead,

@@ -93,8 +93,13 @@ def _seconds(microseconds: int) -> float:
 
 
 def by_urgency(seen: Sequence[Seen]) -> list[Seen]:
-    """What a person must see first stands first: what needs a decision, what moves, what lacks somebody, the rest."""
-    return sorted(seen, key=lambda each: _URGENCY.index(each.standing))
+    """What a person must see first stands first: what needs a decision, what moves, what lacks somebody, the rest.
+
+    Of what was pruned nothing can be mended any more.
+    """
+    return sorted(
+        seen, key=lambda each: _URGENCY.index(each.standing) if each.issue.pruned_at is None else len(_URGENCY)
+    )
 
 
 _URGENCY = (

@@ -15,7 +15,6 @@ from distributor.delivery.ledger.pruning import Candidate
 from distributor.distribution import retention
 from distributor.distribution.retention import Pruned, Retention
 from distributor.distribution.site import Site, open_site
-from distributor.errors import Finding, LedgerError, Severity
 from distributor.i18n import _, ngettext
 from distributor.settings import Settings
 
@@ -76,7 +75,7 @@ def prune(site_name: str | None, age: tuple[int, str], dry_run: bool, yes: bool,
             _say_done(done)
         if as_json:
             output.put_json(_document(found, done, dry_run=dry_run))
-    return _UNFINISHED if done and not done.clean else 0
+    return 0 if dry_run or _is_complete(found, done) else _UNFINISHED
 
 
 def _before(settings: Settings, age: tuple[int, str]) -> dt.datetime:
@@ -125,17 +124,25 @@ def _question(found: Retention) -> str:
     return text.format(n=len(found.issues), letters=found.letters)
 
 
-def _prune(site: Site, found: Retention) -> Pruned:
+def _prune(site: Site, found: Retention) -> Pruned | None:
+    """None: a person stopped it."""
     with Bar(_("letters"), found.letters) as shown:
         try:
             return retention.prune(site, found, shown.advance)
         except KeyboardInterrupt:
-            message = _("stopped: a part is pruned, the rest is not")
-            remedy = _("repeat the command, and it goes on where it was")
-            raise LedgerError([Finding(Severity.ERROR, "stopped", message, remedy=remedy)]) from None
+            return None
 
 
-def _say_done(done: Pruned) -> None:
+def _is_complete(found: Retention, done: Pruned | None) -> bool:
+    return found.is_empty or (done is not None and done.clean)
+
+
+def _say_done(done: Pruned | None) -> None:
+    if done is None:
+        output.say(
+            "\n" + _("Stopped: a part is pruned, the rest is not. The same command goes on where it was."), bold=True
+        )
+        return
     text = ngettext("{n} issue is pruned.", "{n} issues are pruned.", len(done.issues)).format(n=len(done.issues))
     output.say(text, bold=True)
     for each in done.moved:
@@ -160,7 +167,7 @@ def _document(found: Retention, done: Pruned | None, *, dry_run: bool) -> dict[s
         "issues": [_candidate(each) | {"begun": each.begun} for each in found.issues if each not in moved],
         "kept": [_candidate(each) | {"why": why} for some, why in kept for each in some],
         "list_versions": len(found.versions),
-        "complete": found.is_empty or (done is not None and done.clean),
+        "complete": _is_complete(found, done),
     }
 
 
