@@ -68,6 +68,37 @@ def test_whose_contact_is_meant_goes_with_addresses(site: Site) -> None:
     assert (ran.code, "--unit says whose contact" in ran.err) == (2, True)
 
 
+TWICE = """\
+      - {name: 收文, email: b@beta.example.org}
+      - {name: 某科, email: B@beta.example.org}
+"""
+
+
+def test_of_two_contacts_of_a_unit_the_one_is_meant_that_is_written_so(site: Site) -> None:
+    path = site.folder / "recipients.yaml"
+    first = "      - {name: 收文, email: b@beta.example.org, role: 收文}\n"
+    path.write_text(LIST.replace(first, TWICE), "utf-8")
+    ran = edit(site, "remove", "contact", "B@beta.example.org", "--json")
+    assert lines(ran.json["diff"], "-") == ["- {name: 某科, email: B@beta.example.org}"]
+
+
+@pytest.mark.parametrize("words", [[], ["--unit", "市乙局"]])
+def test_two_contacts_of_a_unit_with_the_same_address_are_told_with_their_lines(site: Site, words: list[str]) -> None:
+    path = site.folder / "recipients.yaml"
+    first = "      - {name: 收文, email: b@beta.example.org, role: 收文}\n"
+    path.write_text(LIST.replace(first, TWICE.replace("B@", "b@")), "utf-8")
+    ran = edit(site, "remove", "contact", "b@beta.example.org", *words)
+    number = path.read_text("utf-8").splitlines().index(TWICE.splitlines()[0]) + 1
+    assert ran.code == 2
+    assert f"recipients.yaml:{number}, {path}:{number + 1}" in ran.err
+
+
+def test_two_rows_of_a_unit_with_the_same_address_are_told_with_their_lines(site: Site) -> None:
+    (site.folder / "m.csv").write_text(ROWS + "己公司,办公室,f@zeta.example.com,,,,\n", "utf-8")
+    ran = edit(site, "remove", "contact", "f@zeta.example.com")
+    assert (ran.code, "m.csv:3, " in ran.err) == (2, True)
+
+
 def test_an_address_may_be_written_otherwise(site: Site) -> None:
     ran = edit(site, "set", "contact", "a@alpha.example.org", "--email", "A@alpha.example.org", "--json")
     assert lines(ran.json["diff"], "+") == ["- {name: 收文, email: A@alpha.example.org}  # by phone first"]
