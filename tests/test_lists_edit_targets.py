@@ -7,7 +7,7 @@ import pytest
 from distributor.recipients import edits
 from distributor.recipients.draft import Draft
 from distributor.recipients.loader import load_draft
-from tests.sites import Site
+from tests.sites import GROUPS, Site
 from tests.test_lists_edit import LIST, ROWS, edit, lines
 
 
@@ -117,6 +117,35 @@ def test_a_unit_of_a_file_moves_behind_another_one(site: Site) -> None:
 def test_a_unit_that_is_there_already_stays_in_its_file(site: Site) -> None:
     ran = edit(site, "move", "unit", "戊公司", "--to", "名册", "--json")
     assert (ran.code, ran.json["written"]) == (0, False)
+
+
+def test_a_note_steers_no_terminal(site: Site) -> None:
+    rows = ROWS.replace("收文,戊公司办公室,,", '收文,戊公司办公室,,"\x1b[31m\r红"')
+    (site.folder / "m.csv").write_bytes(rows.encode())
+    ran = edit(site, "disable", "e@epsilon.example.com", "--reason", "搬迁")
+    assert (ran.code, "\x1b" in ran.err, "\r" in ran.err) == (0, False, False)
+    shown = site.run("recipients", "show", "e@epsilon.example.com").out
+    assert ("\x1b" in shown, "红" in shown) == (False, True)
+    assert "\x1b[31m\r红" in (site.folder / "m.csv").read_bytes().decode()
+
+
+def test_a_unit_that_an_audience_names_twice(site: Site) -> None:
+    path = site.folder / "recipients.yaml"
+    path.write_text(LIST.replace("[市甲局, 市乙局]", "[市甲局, 市乙局, 市甲局]"), "utf-8")
+    assert edit(site, "rename", "unit", "市甲局", "市丙局").code == 0
+    assert "units: [市丙局, 市乙局, 市丙局]" in path.read_text("utf-8")
+    assert edit(site, "set", "unit", "市丙局", "--join", "上级", "--leave", "有关部门").code == 0
+    assert "units: [市乙局]" in path.read_text("utf-8")
+    path.write_text(LIST.replace("[市甲局, 市乙局]", "[市甲局, 市乙局, 市甲局]"), "utf-8")
+    assert edit(site, "remove", "unit", "市甲局").code == 0
+
+
+def test_a_list_of_included_files_alone_gets_a_unit(site: Site) -> None:
+    path = site.folder / "recipients.yaml"
+    path.write_text(GROUPS + "audiences:\n  名册: {include: m.csv}\n  其他: {}\n", "utf-8")
+    words = ("--contact", "办公室 <n@n.example.org>")
+    assert edit(site, "add", "unit", "新单位", "--to", "其他", *words).code == 0
+    assert load_draft(path).roster.audiences["其他"].units == ("新单位",)
 
 
 IN_PLACE = """\
