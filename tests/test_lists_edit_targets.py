@@ -7,7 +7,7 @@ import pytest
 from distributor.recipients import edits
 from distributor.recipients.draft import Draft
 from distributor.recipients.loader import load_draft
-from tests.sites import Site
+from tests.sites import GROUPS, Site
 from tests.test_lists_edit import LIST, ROWS, edit, lines
 
 
@@ -68,6 +68,37 @@ def test_whose_contact_is_meant_goes_with_addresses(site: Site) -> None:
     assert (ran.code, "--unit says whose contact" in ran.err) == (2, True)
 
 
+TWICE = """\
+      - {name: 收文, email: b@beta.example.org}
+      - {name: 某科, email: B@beta.example.org}
+"""
+
+
+def test_of_two_contacts_of_a_unit_the_one_is_meant_that_is_written_so(site: Site) -> None:
+    path = site.folder / "recipients.yaml"
+    first = "      - {name: 收文, email: b@beta.example.org, role: 收文}\n"
+    path.write_text(LIST.replace(first, TWICE), "utf-8")
+    ran = edit(site, "remove", "contact", "B@beta.example.org", "--json")
+    assert lines(ran.json["diff"], "-") == ["- {name: 某科, email: B@beta.example.org}"]
+
+
+@pytest.mark.parametrize("words", [[], ["--unit", "市乙局"]])
+def test_two_contacts_of_a_unit_with_the_same_address_are_told_with_their_lines(site: Site, words: list[str]) -> None:
+    path = site.folder / "recipients.yaml"
+    first = "      - {name: 收文, email: b@beta.example.org, role: 收文}\n"
+    path.write_text(LIST.replace(first, TWICE.replace("B@", "b@")), "utf-8")
+    ran = edit(site, "remove", "contact", "b@beta.example.org", *words)
+    number = path.read_text("utf-8").splitlines().index(TWICE.splitlines()[0]) + 1
+    assert ran.code == 2
+    assert f"recipients.yaml:{number}, {path}:{number + 1}" in ran.err
+
+
+def test_two_rows_of_a_unit_with_the_same_address_are_told_with_their_lines(site: Site) -> None:
+    (site.folder / "m.csv").write_text(ROWS + "己公司,办公室,f@zeta.example.com,,,,\n", "utf-8")
+    ran = edit(site, "remove", "contact", "f@zeta.example.com")
+    assert (ran.code, "m.csv:3, " in ran.err) == (2, True)
+
+
 def test_an_address_may_be_written_otherwise(site: Site) -> None:
     ran = edit(site, "set", "contact", "a@alpha.example.org", "--email", "A@alpha.example.org", "--json")
     assert lines(ran.json["diff"], "+") == ["- {name: 收文, email: A@alpha.example.org}  # by phone first"]
@@ -86,6 +117,35 @@ def test_a_unit_of_a_file_moves_behind_another_one(site: Site) -> None:
 def test_a_unit_that_is_there_already_stays_in_its_file(site: Site) -> None:
     ran = edit(site, "move", "unit", "戊公司", "--to", "名册", "--json")
     assert (ran.code, ran.json["written"]) == (0, False)
+
+
+def test_a_note_steers_no_terminal(site: Site) -> None:
+    rows = ROWS.replace("收文,戊公司办公室,,", '收文,戊公司办公室,,"\x1b[31m\r红"')
+    (site.folder / "m.csv").write_bytes(rows.encode())
+    ran = edit(site, "disable", "e@epsilon.example.com", "--reason", "搬迁")
+    assert (ran.code, "\x1b" in ran.err, "\r" in ran.err) == (0, False, False)
+    shown = site.run("recipients", "show", "e@epsilon.example.com").out
+    assert ("\x1b" in shown, "红" in shown) == (False, True)
+    assert "\x1b[31m\r红" in (site.folder / "m.csv").read_bytes().decode()
+
+
+def test_a_unit_that_an_audience_names_twice(site: Site) -> None:
+    path = site.folder / "recipients.yaml"
+    path.write_text(LIST.replace("[市甲局, 市乙局]", "[市甲局, 市乙局, 市甲局]"), "utf-8")
+    assert edit(site, "rename", "unit", "市甲局", "市丙局").code == 0
+    assert "units: [市丙局, 市乙局, 市丙局]" in path.read_text("utf-8")
+    assert edit(site, "set", "unit", "市丙局", "--join", "上级", "--leave", "有关部门").code == 0
+    assert "units: [市乙局]" in path.read_text("utf-8")
+    path.write_text(LIST.replace("[市甲局, 市乙局]", "[市甲局, 市乙局, 市甲局]"), "utf-8")
+    assert edit(site, "remove", "unit", "市甲局").code == 0
+
+
+def test_a_list_of_included_files_alone_gets_a_unit(site: Site) -> None:
+    path = site.folder / "recipients.yaml"
+    path.write_text(GROUPS + "audiences:\n  名册: {include: m.csv}\n  其他: {}\n", "utf-8")
+    words = ("--contact", "办公室 <n@n.example.org>")
+    assert edit(site, "add", "unit", "新单位", "--to", "其他", *words).code == 0
+    assert load_draft(path).roster.audiences["其他"].units == ("新单位",)
 
 
 IN_PLACE = """\

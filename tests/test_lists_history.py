@@ -328,6 +328,21 @@ def test_the_former_name_of_a_unit_belongs_to_its_history(site: site_module.Site
         site.run("recipients", "history")
     actions = [change["action"] for each in versions(site, "--unit", "丙总公司") for change in each["changes"]]
     assert actions == ["renamed", "renamed", "address"]
+    names = [change["unit"] for each in versions(site, "--unit", "丙公司") for change in each["changes"]]
+    assert names == ["丙集团", "丙公司"]  # what became of it, and the change of its address
+
+
+def test_a_unit_that_never_was_has_no_history(site: site_module.Site) -> None:
+    assert site.run("recipients", "history", "--unit", "丙公司").out == "Nothing has changed.\n"
+    ran = site.run("recipients", "history", "--unit", "丙公")
+    assert (ran.code, "did you mean 丙公司" in ran.err) == (2, True)
+
+
+def test_a_command_of_several_lines_is_told_on_one(site: site_module.Site) -> None:
+    words = ("--note", "一\n\x1b[31m二", "--as", "王\n三", "--yes")
+    assert site.run("recipients", "set", "contact", "c@gamma.example.com", *words).code == 0
+    assert "  王 三 on " in (out := site.run("recipients", "history", "--last", "1").out)
+    assert "'一 [31m二'" in out
 
 
 def test_twenty_versions_of_fifty_lines_and_all(site: site_module.Site) -> None:

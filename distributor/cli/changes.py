@@ -11,6 +11,7 @@ from distributor.distribution.since import Since
 from distributor.i18n import _
 from distributor.recipients.change_words import words
 from distributor.recipients.changes import Change
+from distributor.report.tables import one_line
 from distributor.settings import Settings
 
 JSON_MOST = 1000
@@ -53,7 +54,7 @@ def _heading(version: Version, settings: Settings) -> str:
     when = output.local(version.at, settings)
     if version.how is not None:
         return _("{time}  {who} on {host}: {command}").format(
-            time=when, who=version.who, host=version.host, command=version.how
+            time=when, who=one_line(version.who), host=version.host, command=one_line(version.how)
         )
     noticed = output.local(version.noticed_at, settings)
     return _("{time}  by hand; noticed {noticed} by {who} on {host}").format(

@@ -3,6 +3,7 @@
 import contextlib
 import datetime as dt
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,14 @@ _MARKS = {
     Severity.NOTE: ("·", None),
 }
 _WIDTH_OF_FILES = 160
+
+
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def shown(text: str) -> str:
+    """*text* without the control characters that steer terminals; line breaks and tabs stay."""
+    return _STEERING.sub("", text)
 
 
 def say(text: str = "", *, bold: bool = False, colour: str | None = None) -> None:

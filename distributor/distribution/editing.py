@@ -7,7 +7,7 @@ from itertools import chain
 
 from distributor.distribution.lists import notice, record
 from distributor.distribution.site import Site
-from distributor.errors import Finding, LedgerError, Severity
+from distributor.errors import Finding, InputError, LedgerError, Severity
 from distributor.i18n import _
 from distributor.recipients import loader
 from distributor.recipients.changes import Change, changes, difference
@@ -108,10 +108,11 @@ def _record(site: Site, act: Act, prepared: Prepared) -> None:
     """With the lock still held, so that nobody else takes the new list for changed by hand.
 
     Raises:
-        LedgerError: the ledger cannot be written; the list has been.
+        LedgerError: the ledger cannot be written, or an included file was changed at once; the list has been written.
     """
     try:
         record(site, prepared.loaded.roster, how=act.how, who=act.who)
-    except LedgerError as error:
+    except (LedgerError, InputError) as error:
         message = _("the list was changed, but not its history, which will call this a change by hand")
-        raise LedgerError([Finding(Severity.WARNING, "unrecorded", message), *error.findings]) from None
+        causes = error.findings if isinstance(error, LedgerError) else ()
+        raise LedgerError([Finding(Severity.WARNING, "unrecorded", message), *causes]) from None

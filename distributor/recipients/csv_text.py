@@ -136,8 +136,8 @@ class _Table:
 
 def _line(cells: Sequence[str], encoding: str, newline: str) -> bytes:
     text = io.StringIO()
-    csv.writer(text, lineterminator=newline).writerow(cells)
-    return text.getvalue().encode(encoding)
+    csv.writer(text, lineterminator="\r\n").writerow(cells)  # what ends a line is quoted in cells: both signs
+    return (text.getvalue().removesuffix("\r\n") + newline).encode(encoding)
 
 
 def _records(stream: BinaryIO, encoding: str) -> Iterator[tuple[int, bytes, list[str]]]:

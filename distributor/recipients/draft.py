@@ -248,6 +248,13 @@ class Draft:
             self._by_unit[new].append(entry)
             self._write(entry)
 
+    def place_of(self, entry: Entry) -> Place:
+        """Where a contact that was there from the beginning stands."""
+        if entry.include:
+            return Place(entry.include, entry.line)
+        numbers = (n for n, fields in enumerate(self.units[entry.unit]["contacts"]) if fields is entry.fields)
+        return Place(self.file, self.roster.units[entry.unit].contacts[next(numbers)].line)
+
     # How it is done
 
     def _know(self, entry: Entry) -> None:

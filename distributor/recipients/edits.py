@@ -67,8 +67,7 @@ def rename_unit(draft: Draft, old: str, new: str) -> None:
         draft.data["units"] = _renamed(draft.units, old, new)
     for audience in draft.audiences:
         units = members(draft, audience)
-        if old in units:
-            units[units.index(old)] = new
+        units[:] = [new if unit == old else unit for unit in units]
 
 
 def remove_unit(draft: Draft, name: str) -> None:
@@ -82,8 +81,8 @@ def remove_unit(draft: Draft, name: str) -> None:
         draft.remove(entry)
     draft.units.pop(name, None)
     for audience in draft.audiences:
-        if name in (units := members(draft, audience)):
-            units.remove(name)
+        if name in members(draft, audience):
+            leave(draft, name, audience)
 
 
 def set_salutation(draft: Draft, name: str, salutation: str) -> None:
@@ -129,7 +128,7 @@ def leave(draft: Draft, name: str, audience: str) -> None:
     units = members(draft, audience)
     if name not in units:
         raise _not_of(draft, name, audience)
-    units.remove(name)
+    units[:] = [unit for unit in units if unit != name]
 
 
 def move_unit(draft: Draft, name: str, *, to: str, source: str | None = None, after: str | None = None) -> None:

@@ -33,15 +33,11 @@ from distributor.words import why
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """One file as it is to be: *name* in messages, *path* behind all links, *beside* the new content.
-
-    *sha256* is that of the content that the draft was made from, None for a file that is new.
-    """
+    """One file as it is to be: *name* in messages, *path* behind all links, *beside* the new content."""
 
     name: Path
     path: Path
     beside: Path
-    sha256: str | None
     diff: tuple[str, ...]
 
 
@@ -90,10 +86,14 @@ class Prepared:
 
     def __init__(self, draft: Draft) -> None:
         self.writings: list[Writing] = []
+        self._read: dict[Path, str | None] = {Path(draft.file): draft.sha256} | dict.fromkeys(
+            map(Path, draft.new_files)
+        )
+        self._read |= {Path(include.file): include.sha256 for include in includes_of(draft.roster)}
         try:
-            for path, sha256, write in _files(draft):
-                like = Path(draft.file) if sha256 is None else path
-                self.writings.append(_write_beside(path, sha256, write, like.stat()))
+            for path, write in _files(draft):
+                like = Path(draft.file) if self._read[path] is None else path
+                self.writings.append(_write_beside(path, write, like.stat()))
             self.loaded = self._trial(draft) if self.writings else draft.loaded
         except BaseException:
             self.close()
@@ -121,18 +121,15 @@ class Prepared:
         Raises:
             InputError: it could not be loaded, or would say something else; or it was changed by somebody else.
         """
-        file = Path(draft.file)
         instead = {writing.path: writing.beside for writing in self.writings}
         try:
-            loaded = load_draft(file, instead)
+            loaded = load_draft(Path(draft.file), instead)
         except InputError as error:
-            if _sha256(file) != draft.sha256:
-                raise _changed(file) from None
+            self._insist_on_what_was_read()
             message = _("with this change the list could not be used; nothing was changed")
             raise InputError([Finding(Severity.ERROR, "unusable", message), *error.findings]) from None
         if not says(loaded.tree, draft.written):
-            if _sha256(file) != draft.sha256:
-                raise _changed(file)
+            self._insist_on_what_was_read()
             raise refusal("unkept", _("this change cannot be made by a command"), _("change it by hand"))
         return loaded
 
@@ -140,37 +137,41 @@ class Prepared:
         """Put every file in its place. The lock must be held.
 
         Raises:
-            InputError: a file is not the one that the draft was made from; none was replaced.
+            InputError: a file of the list is not the one that the draft was made from; none was replaced.
         """
-        for writing in self.writings:
-            if _sha256(writing.path) != writing.sha256:
-                raise _changed(writing.name)
+        self._insist_on_what_was_read()
         for writing in self.writings:
             with _telling(writing.name):
                 os.replace(writing.beside, writing.path)
         for folder in {writing.path.parent for writing in self.writings}:
             _sync(folder)
 
+    def _insist_on_what_was_read(self) -> None:
+        """Of every file, those that stay as they are, too: else their changes would be taken for those of the draft."""
+        for path, sha256 in self._read.items():
+            if _sha256(path) != sha256:
+                raise _changed(path)
+
 
 _Write = Callable[[BinaryIO], list[str]]
 
 
-def _files(draft: Draft) -> Iterator[tuple[Path, str | None, _Write]]:
+def _files(draft: Draft) -> Iterator[tuple[Path, _Write]]:
     """What is to be written: first the files that get contacts, last those that only lose some."""
     rows = {include: draft.rows[include.file] for include in includes_of(draft.roster) if draft.rows.get(include.file)}
     for name, added in draft.new_files.items():
-        yield Path(name), None, partial(csv_text.create, added)
+        yield Path(name), partial(csv_text.create, added)
     gaining = {include: changes for include, changes in rows.items() if changes.added}
     yield from map(_included, gaining.items())
     text = draft.text()
     if text != draft.old_text:
-        yield Path(draft.file), draft.sha256, partial(_write_list, draft, text)
+        yield Path(draft.file), partial(_write_list, draft, text)
     yield from (_included(item) for item in rows.items() if item[0] not in gaining)
 
 
-def _included(item: tuple[Include, RowChanges]) -> tuple[Path, str | None, _Write]:
+def _included(item: tuple[Include, RowChanges]) -> tuple[Path, _Write]:
     include, changes = item
-    return Path(include.file), include.sha256, partial(csv_text.rewrite, Path(include.file), changes)
+    return Path(include.file), partial(csv_text.rewrite, Path(include.file), changes)
 
 
 def _write_list(draft: Draft, text: str, target: BinaryIO) -> list[str]:
@@ -180,7 +181,7 @@ def _write_list(draft: Draft, text: str, target: BinaryIO) -> list[str]:
     return list(islice(lines, 2, None))
 
 
-def _write_beside(path: Path, sha256: str | None, write: _Write, like: os.stat_result) -> Writing:
+def _write_beside(path: Path, write: _Write, like: os.stat_result) -> Writing:
     """A file with the new content, complete on the disk, with owner and rights as *like*."""
     behind = path.resolve()
     with _telling(path):
@@ -196,7 +197,7 @@ def _write_beside(path: Path, sha256: str | None, write: _Write, like: os.stat_r
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
-    return Writing(path, behind, Path(name), sha256, (f"--- {path}", f"+++ {path}", *diff))
+    return Writing(path, behind, Path(name), (f"--- {path}", f"+++ {path}", *diff))
 
 
 @contextlib.contextmanager

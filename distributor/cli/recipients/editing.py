@@ -65,7 +65,8 @@ def _how(ctx: click.Context) -> str:
 def show_diff(edited: Edited) -> None:
     """The difference in the files, and what the list would warn of."""
     for line in islice(edited.diff, _MOST_LINES):
-        click.secho(line, err=True, fg=None if line.startswith(("---", "+++")) else _COLOURS.get(line[:1]))
+        colour = None if line.startswith(("---", "+++")) else _COLOURS.get(line[:1])
+        click.secho(output.shown(line), err=True, fg=colour)
     if (more := len(edited.diff) - _MOST_LINES) > 0:
         output.say(ngettext("… and {n} more line", "… and {n} more lines", more).format(n=more))
     output.findings(edited.findings)

@@ -10,7 +10,11 @@ from distributor.cli import changes, output
 from distributor.delivery.ledger.lists import Recorded
 from distributor.distribution import lists
 from distributor.distribution.site import Site, open_site
+from distributor.errors import Finding, NotFoundError, Severity
 from distributor.i18n import _
+from distributor.recipients.draft import did_you_mean
+from distributor.recipients.listing import units_of
+from distributor.recipients.model import Roster
 
 _LAST = 20
 _MOST = 50
@@ -48,8 +52,10 @@ def history(site_name: str | None, /, **options: Any) -> None:
     if wish.unit is not None and wish.address is not None:
         raise click.UsageError(_("--unit or --address, not both"))
     with open_site(site_name) as site:
-        _roster, findings = lists.look(site)
+        roster, findings = lists.look(site)
         found = _found(site, wish)
+    if wish.unit is not None and roster is not None and not found:
+        _insist_on_unit(roster, wish.unit)
     if wish.as_json:
         versions = [changes.version_document(recorded) for recorded in found]
         shown = [output.finding_json(finding) for finding in findings]
@@ -60,6 +66,13 @@ def history(site_name: str | None, /, **options: Any) -> None:
         changes.show(recorded, site.settings)
     if not found:
         click.echo(_("Nothing has changed."))
+
+
+def _insist_on_unit(roster: Roster, name: str) -> None:
+    """That nothing changed is no answer for a unit that there is not; former names have their history."""
+    if not any(unit.name == name for unit in units_of(roster)):
+        message = _("the list has no unit {name}").format(name=name)
+        raise NotFoundError([Finding(Severity.ERROR, "unknown-unit", message, remedy=did_you_mean(name, roster.units))])
 
 
 def _found(site: Site, wish: Wish) -> list[Recorded]:

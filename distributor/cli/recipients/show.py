@@ -151,7 +151,7 @@ def _line(cells: Iterable[str], widths: Iterable[int]) -> str:
 
 
 def _cell(value: Any) -> str:
-    return "、".join(value) if isinstance(value, list) else "" if value is None else str(value)
+    return "、".join(value) if isinstance(value, list) else "" if value is None else output.shown(str(value))
 
 
 def _heading(key: str) -> str:

@@ -1,6 +1,6 @@
 """From the names that a person gave to the contacts that are meant."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import click
 
@@ -19,6 +19,8 @@ def contact(draft: Draft, address: str, unit: str | None) -> Entry:
     found = [entry for entry in _with_address(draft, address) if unit in (None, entry.unit)]
     if not found:
         raise InputError([_unknown(draft, address, unit)])
+    if len({entry.unit for entry in found}) == 1 < len(found):
+        return _of_one_unit(draft, address, found)
     if len(found) > 1:
         names = "、".join(f"{entry.unit} {entry.fields['name']}" for entry in found)
         message = _("{address} is the address of several contacts: {names}").format(address=address, names=names)
@@ -26,6 +28,16 @@ def contact(draft: Draft, address: str, unit: str | None) -> Entry:
         remedy = _("say of which unit: --unit UNIT") if len(units) > 1 else _("delete one of them by hand")
         raise refusal("which-contact", message, remedy)
     return found[0]
+
+
+def _of_one_unit(draft: Draft, address: str, found: Sequence[Entry]) -> Entry:
+    """The one of several contacts of a unit whose address is written just so."""
+    same = [entry for entry in found if entry.fields["email"] == address]
+    if len(same) == 1:
+        return same[0]
+    message = _("{unit} has several contacts with the address {address}").format(unit=found[0].unit, address=address)
+    places = ", ".join(str(draft.place_of(entry)) for entry in found)
+    raise refusal("which-contact", message, _("change them by hand: {places}").format(places=places))
 
 
 def contacts(draft: Draft, names: Iterable[str], unit: str | None = None) -> list[Entry]:

@@ -111,8 +111,11 @@ def touches(*, keys: Collection[str] = (), units: Collection[str] = ()) -> sa.Co
 
 
 def touches_unit(units: Collection[str]) -> sa.ColumnElement[bool]:
-    """The condition that a change is of one of *units* or of a contact of it."""
-    return list_changes.c.unit.in_(units)
+    """The condition that a change is of one of *units* or of a contact of it, or that it gave it another name."""
+    renamed = sa.and_(list_changes.c.kind == "unit", list_changes.c.action == "renamed")
+    former = [json.dumps({"unit": [name]}).removesuffix("]}") + "," for name in units]
+    called = [list_changes.c.fields.startswith(start, autoescape=True) for start in former]
+    return sa.or_(list_changes.c.unit.in_(units), sa.and_(renamed, sa.or_(sa.false(), *called)))
 
 
 def former_names(database: Database, units: Iterable[str]) -> set[str]:
