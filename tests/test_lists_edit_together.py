@@ -45,7 +45,7 @@ def test_a_file_that_is_saved_while_only_the_list_is_written(site: Site) -> None
         edits.set_salutation(draft, "市甲局", "甲局")
         (site.folder / "m.csv").write_text(ROWS + "庚公司,办公室,g@eta.example.com,,,,\n", "utf-8")
 
-    with open_site(str(site.folder)) as opened, pytest.raises(InputError, match="m.csv was changed by somebody else"):
+    with open_site(str(site.folder)) as opened, pytest.raises(InputError, match=r"m\.csv was changed by somebody else"):
         editing.edit(opened, Act(change, "recipients set"), lambda _edited: None, at_once=True)
     assert (site.folder / "recipients.yaml").read_text("utf-8") == LIST
 
