@@ -124,7 +124,7 @@ def test_others_have_no_part_in_it(site: Site, ledger: Database, tmp_path: Path)
     ledgers.open_small(ledger, 3, 61)
     with Staging([ledgers.candidate(9)]) as staging:
         letters = {letter.group: letter for letter in ledgers.letters_for(staging)}
-        add_supplement(ledger, 1, letters, staging, ledgers.PERSON)
+        add_supplement(ledger, 1, letters.values(), staging, ledgers.PERSON)
     settle(ledger, *[Event.ACCEPTED] * 6)
     export(site, tmp_path / "60.zip")
     assert [row["id"] for row in lines(tmp_path / "60.zip", "deliveries")] == [1, 2, 6]

@@ -84,7 +84,7 @@ def old(site: Site, ledger: Database) -> Site:
     acts.resolve(ledger, 1, ["office26@example.org"], actor=ledgers.PERSON, reason="office26@example.org 来电")
     with Staging([ledgers.candidate(21, email="office21new@example.org")]) as staging:
         letters = {letter.group: letter for letter in ledgers.letters_for(staging)}
-        add_supplement(ledger, 1, letters, staging, ledgers.PERSON)
+        add_supplement(ledger, 1, letters.values(), staging, ledgers.PERSON)
     settle(ledger, Event.ACCEPTED)
     flow = FlowKey(FlowKind.DESTINATION, "gone.example")
     flows.block(ledger, flow, actor=ledgers.WORKER, reason="unknown", reply="a@gone.example", relay="relay.example:25")
