@@ -108,7 +108,7 @@ def test_the_account_is_the_same_but_for_names(old: Site, ledger: Database) -> N
     assert (before["totals"]["letters"], before["replaced_total"], len(before["omitted"])) == (41, 1, 2)
     assert prune(old, "--yes").code == 0
     ran = old.run("report", "60", "--json", "--all")
-    assert without_names(ran.json) == without_names(before)
+    assert without_names(ran.json) | {"as_of": ""} == without_names(before) | {"as_of": ""}
     assert "was pruned on" in ran.err
     assert ran.json["issue"]["pruned_at"] is not None
     assert old.run("status", "--json").json["issues"][0]["standing"] == "decision"
