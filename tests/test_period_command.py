@@ -66,6 +66,12 @@ def table(text: str, first: str) -> list[list[str]]:
     return rows
 
 
+def test_a_period_of_cancelled_issues_alone_is_not_called_empty(site: Site, ledger: Database) -> None:
+    accounts.store_all(ledger, three_issues()[2:])
+    out = site.run("report", "--period", "2026-07").out
+    assert out.startswith("1 issue was cancelled and counts in no sum.\n")
+
+
 def test_a_period_at_a_glance(site: Site, july: Database) -> None:
     ran = site.run("report", "--period", "2026-07")
     assert (ran.code, ran.err) == (0, "")

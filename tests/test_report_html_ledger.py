@@ -17,11 +17,13 @@ from distributor import settings as configuration
 from distributor.delivery.ledger import acts, flows
 from distributor.delivery.ledger.counts import span_of
 from distributor.delivery.ledger.database import Database
+from distributor.delivery.model.channel import Phase, Reply
 from distributor.delivery.model.flow import FlowKey, FlowKind
 from distributor.delivery.model.records import DeliveryRecord, OmittedRecord
 from distributor.delivery.model.states import HAS_IT, State
 from distributor.distribution import charts, reporting_html
 from distributor.distribution import site as sites
+from distributor.distribution.by_hand import told
 from distributor.distribution.reporting_html import html_report, mail_report
 from distributor.errors import InputError
 from distributor.report import html as pages
@@ -263,6 +265,11 @@ def test_without_a_relay_the_report_stays_in_the_outbox(site: Site) -> None:
     assert attachment.get_filename() == "report-60.html"
     assert attachment.get_content_type() == "text/html"
     assert listed(attachment.get_content()) == ["市丁局", "市丙局", "戊公司", "己公司"]
+
+
+def test_a_refusal_of_the_letter_is_told_with_both_codes() -> None:
+    sent, said = told(Reply(Phase.RCPT, 550, "5.1.1", "User unknown"), "me@association.example")
+    assert (sent, said) == (False, "There is no such mailbox. (550 5.1.1 User unknown)")
 
 
 @pytest.mark.usefixtures("office")

@@ -10,12 +10,14 @@ from zoneinfo import ZoneInfo
 import click
 import pytest
 
+from distributor import i18n
 from distributor.cli.since import moment
 from distributor.delivery.ledger.database import Database
 from distributor.delivery.ledger.opening import add_supplement
 from distributor.delivery.ledger.staging import Staging
 from distributor.delivery.model.states import State
 from distributor.recipients.model import GroupName
+from distributor.report import html_summary
 from distributor.report.durations import duration
 from tests import ledgers
 from tests.sites import Site
@@ -232,6 +234,20 @@ def test_what_is_no_moment(text: str) -> None:
 )  # fmt: skip
 def test_how_long_something_took(seconds: float, said: str) -> None:
     assert duration(dt.timedelta(seconds=seconds)) == said
+
+
+@pytest.mark.parametrize("seconds", [10, 59.9, 155.8, 3600, 90_061])
+def test_the_page_says_a_length_as_the_terminal_does(seconds: float) -> None:
+    length = dt.timedelta(seconds=seconds)
+    assert html_summary.duration(length) == duration(length)
+
+
+def test_attempts_and_times_are_parted_as_the_language_does(site: Site, ledger: Database) -> None:
+    i18n.activate("zh")
+    try:
+        assert "已试 1 次；下次发送 " in site.run("report", "60").out
+    finally:
+        i18n.activate("en")
 
 
 @pytest.mark.parametrize("forced", [True, False])

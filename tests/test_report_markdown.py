@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from distributor import i18n
 from distributor.delivery.model.records import DeliveryRecord, OmittedRecord, ServedRecord
 from distributor.delivery.model.states import State
 from distributor.report import tables
@@ -42,6 +43,14 @@ def cells_of(text: str) -> list[list[list[str]]]:
             assert {each.type for each in token.children or ()} <= {"text", "text_special"}, "nothing is marked up"
             found[-1][-1].append("".join(each.content for each in token.children or ()))
     return found
+
+
+def test_facts_have_the_colon_of_the_language() -> None:
+    i18n.activate("zh")
+    try:
+        assert "- 发件地址：" in text([FAILED])
+    finally:
+        i18n.activate("en")
 
 
 def test_the_tables_of_an_account() -> None:

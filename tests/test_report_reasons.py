@@ -94,6 +94,8 @@ def test_a_reason_from_another_version_is_said_to_be_unknown() -> None:
         (State.CANCELLED, "temporary", "cancelled"),
         (State.QUEUED, "no-answer", "its turn"),
         (State.SENT, "sent", "The relay took it"),
+        (State.SENT, LOST_AFTER_HANDING_OVER, "a person learnt that it had arrived"),
+        (State.SENT, "lease-expired", "a person learnt that it had arrived"),
         (State.BOUNCED, None, "sent it back"),
     ],
 )

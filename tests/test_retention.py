@@ -166,6 +166,8 @@ def test_what_is_pruned_can_neither_be_sent_nor_shown_nor_compared(old: Site) ->
     ):  # fmt: skip
         ran = old.run(*arguments, "--json")
         assert (ran.code, ran.json["findings"][0]["code"]) == (2, "pruned"), arguments
+    ran = old.run("resolve", "60", "--sent", "office1@example.org")
+    assert (ran.code, "are not kept any more" in ran.err) == (2, True)
 
 
 def test_the_ledger_itself_sends_nothing_of_it_again(old: Site, ledger: Database) -> None:

@@ -47,7 +47,7 @@ class Listing:
             self._put(who + "  ".join(filter(None, (state, self._time(record), answer))))
             return
         self._put(who + said(state, explain(record, self._ref).sentence), fg=_COLOURS.get(record.state))
-        if tried := "; ".join(self._tried(record)):
+        if tried := _("; ").join(self._tried(record)):
             self._put("      " + (said(tried, answer) if answer else tried), dim=True)
 
     def _tried(self, record: DeliveryRecord) -> Iterator[str]:

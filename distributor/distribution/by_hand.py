@@ -59,5 +59,5 @@ def told(reply: Reply, address: str) -> tuple[bool, str]:
         state=State.SENT if sent else State.FAILED, phase=reply.phase, code=reply.code, enhanced=reply.enhanced,
         reply=reply.text, reason=verdict.reason, relay=reply.relay,
     )  # fmt: skip
-    raw = f"{reply.code or ''} {reply.text}".strip()
+    raw = " ".join(filter(None, (str(reply.code or ""), reply.enhanced, reply.text)))
     return sent, raw if sent else f"{explain(record).sentence} ({raw})"

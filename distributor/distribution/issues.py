@@ -174,8 +174,10 @@ def resolve(site: Site, issue: IssueRecord, addresses: Sequence[str], reason: st
     """Settle the uncertain letters to *addresses* as sent.
 
     Raises:
-        InputError: addresses that are in no doubt; nothing was changed.
+        InputError: addresses that are in no doubt, or *issue* was pruned; nothing was changed.
     """
+    if (found := current(site, issue)).pruned_at is not None:
+        raise RefusedError([pruned(site, found)])
     given = {address_key(address): address for address in addresses}
     unknown = acts.resolve(site.ledger, issue.id, given, actor=site.actor, reason=reason)
     if unknown:

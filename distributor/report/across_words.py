@@ -29,7 +29,8 @@ def headings() -> dict[str, str]:
 
 def summary(account: PeriodAccount) -> Iterator[str]:
     """What people ask first, in sentences."""
-    yield _issues(account)
+    if account.issues or not account.cancelled:
+        yield _issues(account)
     if replaced := account.totals.replaced:
         text = ngettext(
             "{n} letter failed, and everybody whom it serves got one at another address.",

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from distributor.delivery.model.records import IssueRecord, IssueState
 from distributor.delivery.model.states import State
 from distributor.i18n import _, ngettext, sentences
+from distributor.report import durations
 from distributor.report.account import WORST_FIRST, Account
 from distributor.report.reasons import explain_state
 from distributor.report.standing import Standing, standing
@@ -133,16 +134,10 @@ def clock(moment: dt.datetime, zone: dt.tzinfo) -> str:
 
 
 def duration(length: dt.timedelta) -> str:
-    """The two largest units that it has: ``2 h 5 min``; less than a minute to the second, less than ten in tenths."""
+    """As the other formats say it, ``2 h 5 min``; less than ten seconds in tenths."""
     if length < dt.timedelta(seconds=10):
         return _("{n} s").format(n=f"{length.total_seconds():.1f}")
-    seconds = round(length.total_seconds())
-    days, hours, minutes = seconds // 86_400, seconds // 3600 % 24, seconds // 60 % 60
-    units = [
-        (days, _("{n} d")), (hours, _("{n} h")), (minutes, _("{n} min")), (seconds % 60, _("{n} s")),
-    ]  # fmt: skip
-    first = next((place for place, (count, _word) in enumerate(units) if count), len(units) - 1)
-    return " ".join(word.format(n=count) for count, word in units[first : first + 2] if count)
+    return durations.duration(length)
 
 
 def subject(account: Account) -> str:

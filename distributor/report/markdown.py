@@ -28,7 +28,7 @@ def markdown(account: Account, contacts: Iterable[Row], manner: Manner, *, lacki
     yield from _section(_("Who does not have it") if lacking else _("Contacts"), listed, zone)
     yield f"\n## {escaped(_('The issue'))}\n\n"
     for label, value in summary.facts(account, manner):
-        yield f"- {escaped(label)}: {escaped(value)}\n"
+        yield "- " + _("{name}: {text}").format(name=escaped(label), text=escaped(value)) + "\n"
 
 
 def _narrow(row: Row) -> Row:

@@ -28,6 +28,8 @@ def explain(record: DeliveryRecord, issue: str = "ISSUE") -> Explanation:
 
 def explain_state(state: State, reason: str | None, issue: str = "ISSUE") -> Explanation:
     """As explain(), of all that are in *state* for *reason*."""
+    if state is State.SENT and reason in _IN_DOUBT:
+        return Explanation(_("It was settled as sent: a person learnt that it had arrived."), "")
     if words := _STATES.get(state):
         sentence, step = words()
     else:
@@ -87,6 +89,9 @@ _STATES: dict[State, Words] = {
     ),
     State.SUPPRESSED: lambda: (_("It was withheld by a person's decision."), ""),
 }
+
+# A letter that a person settled keeps the reason of its doubt: no relay said that it took it.
+_IN_DOUBT = frozenset({"no-answer", "lease-expired"})
 
 # In the other states a delivery's reason tells why.
 TOLD_BY_REASON = frozenset(State) - _STATES.keys()
