@@ -24,7 +24,7 @@ def words() -> dict[str, str]:
         "numbers": _("The numbers"),
         "numbers_caption": _("Letters and contacts by group and state"),
         "all": _("All"),
-        "units": _("Units"),
+        "units": _("Number of units"),
         "units_reached": _("reached"),
         "of_letters": _("Letters, one for each address"),
         "of_contacts": _("Contacts served by them"),
